@@ -1,0 +1,42 @@
+// Three projects: `unit` (plain Node, pure code), `worker` (real workerd), `imap` (real workerd against a real Dovecot).
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
+import { defineConfig } from 'vitest/config'
+
+/** Bindings every workerd test gets; the secrets are made up and appear nowhere else. */
+async function workerd() {
+  return cloudflareTest({
+    main: './worker/ee/index.ts',
+    wrangler: { configPath: './wrangler.jsonc' },
+    miniflare: {
+      bindings: {
+        TEST_MIGRATIONS: await readD1Migrations('./migrations'),
+        APP_URL: 'http://postroom.test',
+        AUTH_SECRET: 'test-auth-secret-test-auth-secret-0001',
+        OPERATOR_TOKEN: 'test-operator-token-0001-0001',
+        ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+      },
+    },
+  })
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], environment: 'node' } },
+      {
+        plugins: [await workerd()],
+        test: { name: 'worker', include: ['test/worker/**/*.test.ts'], setupFiles: ['./test/support/migrations.ts'] },
+      },
+      {
+        plugins: [await workerd()],
+        test: {
+          name: 'imap',
+          include: ['test/imap/**/*.test.ts'],
+          setupFiles: ['./test/support/migrations.ts'],
+          testTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})

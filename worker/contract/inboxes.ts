@@ -1,0 +1,124 @@
+// Bodies of the inbox routes, and the connection settings that the connect routes verify and the InboxObject uses.
+import { z } from 'zod'
+import { Email, Name, pageOf } from './http'
+
+export const CONNECTION_TYPES = ['imap', 'google', 'microsoft', 'forward'] as const
+export const SECURITY = ['tls', 'starttls', 'none'] as const
+export type Security = (typeof SECURITY)[number]
+
+/** One side (IMAP or SMTP) of a connection as typed in a form. A blank password keeps the stored one where there is one. */
+export const Server = z.object({
+  host: z
+    .string()
+    .trim()
+    .min(1)
+    .max(253)
+    .regex(/^[A-Za-z0-9.\-:[\]]+$/, 'not a host name'),
+  port: z.number().int().min(1).max(65535),
+  security: z.enum(SECURITY),
+  username: z.string().max(320),
+  password: z.string().max(1024).default(''),
+})
+export type Server = z.infer<typeof Server>
+
+export const ConnectionBody = z.object({ imap: Server.optional(), smtp: Server.optional() })
+export type ConnectionBody = z.infer<typeof ConnectionBody>
+
+/** What is stored readable: a Server without its password. */
+export const ConnectionConfig = z.object({
+  imap: Server.omit({ password: true }).optional(),
+  smtp: Server.omit({ password: true }).optional(),
+})
+export type ConnectionConfig = z.infer<typeof ConnectionConfig>
+/** What is stored encrypted. */
+export const ConnectionSecrets = z.object({ imap: z.string().optional(), smtp: z.string().optional() })
+export type ConnectionSecrets = z.infer<typeof ConnectionSecrets>
+
+export const AutoResponse = z.object({
+  enabled: z.boolean(),
+  subject: z.string().max(200),
+  body: z.string().max(10_000),
+})
+
+export const CreateInboxBody = z.object({
+  name: Name,
+  displayName: Name.optional(),
+  emailAddress: Email,
+  connectionType: z.enum(CONNECTION_TYPES),
+})
+export const UpdateInboxBody = z.object({
+  name: Name.optional(),
+  displayName: Name.optional(),
+  autoResponse: AutoResponse.optional(),
+  importDays: z.number().int().min(0).max(3650).optional(),
+})
+
+/** One step of "Test connection" or "Diagnose". `hint` says what to do. */
+export const CheckStep = z.object({
+  name: z.string(),
+  status: z.enum(['pass', 'warn', 'fail']),
+  ms: z.number(),
+  detail: z.string(),
+  hint: z.string().optional(),
+})
+export type CheckStep = z.infer<typeof CheckStep>
+export const CheckReport = z.object({ ok: z.boolean(), steps: z.array(CheckStep) })
+export type CheckReport = z.infer<typeof CheckReport>
+
+/** Why an inbox is not simply fine, in plain words, and the action that mends it. */
+export const StatusDetail = z.object({
+  code: z.string(),
+  message: z.string(),
+  action: z.enum(['reconnect', 'edit_connection', 'resume', 'wait', 'none']),
+})
+export type StatusDetail = z.infer<typeof StatusDetail>
+
+export const InboxAnswer = z.object({
+  id: z.string(),
+  name: z.string(),
+  displayName: z.string(),
+  emailAddress: z.string(),
+  connectionType: z.enum(CONNECTION_TYPES),
+  status: z.enum(['connected', 'disconnected', 'error']),
+  statusDetail: StatusDetail.nullable(),
+  connectedAt: z.string().nullable(),
+  lastSyncAt: z.string().nullable(),
+  lastError: z.string().nullable(),
+  archivedAt: z.string().nullable(),
+  pausedAt: z.string().nullable(),
+  pauseReason: z.string().nullable(),
+  delivery: z.object({
+    mode: z.enum(['poll', 'push']),
+    /** seconds between polls; null for push */
+    pollSeconds: z.number().nullable(),
+    lastPushAt: z.string().nullable(),
+    expiresAt: z.string().nullable(),
+    nextPollAt: z.string().nullable(),
+  }),
+  autoResponse: AutoResponse,
+  importDays: z.number(),
+  /** Hosts, ports, security and user names; never a password. Only for who may manage inboxes, else null. */
+  connection: ConnectionConfig.nullable(),
+  /** Messages known but without a disposition yet: an import in progress. */
+  unaccounted: z.number(),
+})
+export type InboxAnswer = z.infer<typeof InboxAnswer>
+
+export const LedgerItem = z.object({
+  id: z.string(),
+  identity: z.string(),
+  messageId: z.string().nullable(),
+  from: z.string().nullable(),
+  subject: z.string().nullable(),
+  receivedAt: z.string().nullable(),
+  state: z.string(),
+  disposition: z.string().nullable(),
+  reason: z.string().nullable(),
+  ticketId: z.string().nullable(),
+  attempts: z.number(),
+  error: z.string().nullable(),
+})
+export type LedgerItem = z.infer<typeof LedgerItem>
+export const LedgerAnswer = pageOf(LedgerItem).extend({
+  summary: z.object({ total: z.number(), unaccounted: z.number(), byDisposition: z.record(z.string(), z.number()) }),
+})

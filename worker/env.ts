@@ -1,0 +1,44 @@
+// Env typing and settings: every variable of docs/operations.md, parsed once per isolate. Nothing else reads env strings.
+import { z } from 'zod'
+import { createKeyring, type Keyring } from './platform/crypto'
+
+/** Bindings and variables as the runtime hands them over. */
+export type Env = Cloudflare.Env & Partial<Record<SettingName, string>>
+
+const url = (fallback: string) =>
+  z
+    .url()
+    .default(fallback)
+    .transform((value) => value.replace(/\/+$/, ''))
+
+const Settings = z.object({
+  APP_URL: url('http://localhost:8787'),
+  AUTH_SECRET: z.string().min(32, 'AUTH_SECRET needs at least 32 characters'),
+  OPERATOR_TOKEN: z.string().min(24).optional(),
+  ENCRYPTION_KEYS: z.string().min(1),
+  DEFAULT_PLAN: z.enum(['trial', 'growth', 'starter', 'business', 'enterprise']).default('enterprise'),
+  /** DNS over HTTPS (JSON) endpoint that the settings proposal asks for MX records */
+  DNS_URL: url('https://cloudflare-dns.com/dns-query'),
+  POSTROOM_POLL_SECONDS: z.coerce.number().int().min(1).max(3600).default(60),
+})
+type SettingName = keyof z.input<typeof Settings>
+export type Settings = z.output<typeof Settings> & { keyring: Keyring }
+
+let parsed: { source: Env; settings: Settings } | undefined
+
+/** The settings of this isolate. Throws one readable error that names every wrong variable and no value. */
+export function settingsOf(env: Env): Settings {
+  if (parsed?.source === env) return parsed.settings
+  const blank = Object.fromEntries(
+    Object.keys(Settings.shape).map((name) => [name, env[name as SettingName] || undefined]),
+  )
+  const result = Settings.safeParse(blank)
+  if (!result.success) {
+    throw new Error(
+      `settings: ${result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`,
+    )
+  }
+  const settings = { ...result.data, keyring: createKeyring(result.data.ENCRYPTION_KEYS) }
+  parsed = { source: env, settings }
+  return settings
+}
