@@ -1,40 +1,51 @@
 // Hono assembly: middleware order, one app.route() per slice, errors.
 import { Hono } from 'hono'
+import { requestId } from 'hono/request-id'
 import { settingsOf } from './env'
+import { sessionFromCookie } from './features/auth/session'
 import type { WorkerModule } from './module'
 import { systemClock } from './platform/clock'
+import { AppError } from './platform/errors'
 import type { AppEnv } from './platform/http/context'
 import { problemResponse } from './platform/http/problem'
-import { jsonLimit, publicRoute } from './platform/http/route'
+import { publicRoute } from './platform/http/route'
+import { refuseForeignOrigin, securityHeaders } from './platform/http/security'
 import { jobSender } from './platform/jobs'
 import { log } from './platform/log'
 
 /** Everything outside answers under /api. */
 export function createApp(modules: WorkerModule[]) {
+  const installed = modules.map((module) => module.id)
   const core = new Hono<AppEnv>().get('/health', publicRoute('Whether the Worker answers'), (c) =>
     c.json({
       ok: true,
       version: '0.1.0',
-      edition: modules.length > 0 ? ('enterprise' as const) : ('community' as const),
+      edition: installed.length > 0 ? ('enterprise' as const) : ('community' as const),
     }),
   )
 
   const app = new Hono<AppEnv>()
-    .use('/api/*', async (c, next) => {
+    .use(requestId())
+    .use(securityHeaders)
+    .use(async (c, next) => {
       c.set('settings', settingsOf(c.env))
       c.set('clock', systemClock)
       c.set('jobs', jobSender(c.env))
-      c.set('session', null)
+      c.set('modules', installed)
       await next()
-      c.header('cache-control', 'no-store')
     })
+    .use(refuseForeignOrigin)
+    .use(sessionFromCookie)
     .route('/api', core)
-  app.onError((error) => {
+
+  app.notFound(() => problemResponse(new AppError('not_found')))
+  app.onError((error, c) => {
     const response = problemResponse(error)
-    if (response.status >= 500) log.error('http.error', { error })
+    if (response.status >= 500) {
+      log.error('http.error', { requestId: c.get('requestId'), method: c.req.method, path: c.req.path, error })
+    }
     return response
   })
-  void jsonLimit
   return app
 }
 export type AppType = ReturnType<typeof createApp>

@@ -20,6 +20,10 @@ export type Session = {
 
 export type Variables = {
   session: Session | null
+  /** Names this request in logs and in the X-Request-Id of its answer. */
+  requestId: string
+  /** Ids of the modules in this build, for `entitlements` */
+  modules: readonly string[]
   settings: Settings
   clock: Clock
   jobs: JobSender

@@ -67,7 +67,9 @@ export function operatorRoute(summary: string): MiddlewareHandler<AppEnv> {
 
 /** A JSON body of at most HTTP_LIMITS.jsonBody that fits the schema; read it with c.req.valid('json'). */
 export function json<T extends z.ZodType>(schema: T) {
-  return tag(zValidator('json', schema, rejectInvalid), { kind: 'json', schema })
+  const validate = zValidator('json', schema, rejectInvalid)
+  const limited = (async (c, next) => jsonLimit(c, async () => void (await validate(c, next)))) as typeof validate
+  return tag(limited, { kind: 'json', schema })
 }
 
 /** Query parameters that fit the schema; read them with c.req.valid('query'). */
@@ -95,8 +97,8 @@ export function answers(
   )
 }
 
-/** Refuses JSON bodies over the limit before they are read. Mounted once, in app.ts. */
-export const jsonLimit = bodyLimit({
+/** Refuses a body over the limit before it is parsed. */
+const jsonLimit = bodyLimit({
   maxSize: HTTP_LIMITS.jsonBody,
   onError: () => {
     throw new AppError('body_too_large')

@@ -1,0 +1,17 @@
+// The one list of public URLs that providers call or send browsers to. They stay addressable in every edition:
+// where the module that serves one is not in the build, the core answers 501 for it.
+
+type ProviderPath = { method: 'GET' | 'POST'; path: string; module: string }
+
+/** Paths under /api, with the module that serves them. */
+export const PROVIDER_PATHS: readonly ProviderPath[] = [
+  { method: 'GET', path: '/auth/google/calendar/callback', module: 'calendar' },
+  { method: 'GET', path: '/auth/microsoft/calendar/callback', module: 'calendar' },
+  { method: 'POST', path: '/calendar/webhooks/google', module: 'calendar' },
+  { method: 'POST', path: '/calendar/webhooks/microsoft', module: 'calendar' },
+]
+
+/** Whether a provider calls this path itself, so that the caller is verified by its route and not by a browser's Origin. */
+export function isProviderPath(path: string): boolean {
+  return PROVIDER_PATHS.some((entry) => path === `/api${entry.path}`)
+}
