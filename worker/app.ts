@@ -2,6 +2,8 @@
 import { Hono } from 'hono'
 import { requestId } from 'hono/request-id'
 import { settingsOf } from './env'
+import { peopleRoutes } from './features/auth/people.routes'
+import { authRoutes } from './features/auth/routes'
 import { sessionFromCookie } from './features/auth/session'
 import type { WorkerModule } from './module'
 import { systemClock } from './platform/clock'
@@ -37,6 +39,8 @@ export function createApp(modules: WorkerModule[]) {
     .use(refuseForeignOrigin)
     .use(sessionFromCookie)
     .route('/api', core)
+    .route('/api', authRoutes)
+    .route('/api', peopleRoutes)
 
   app.notFound(() => problemResponse(new AppError('not_found')))
   app.onError((error, c) => {

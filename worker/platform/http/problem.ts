@@ -1,4 +1,5 @@
 // AppError → RFC 9457 problem details: the one place where error codes meet HTTP statuses.
+import { HTTPException } from 'hono/http-exception'
 import type { Problem } from '../../contract/http'
 import { AppError, type AppErrorCode } from '../errors'
 
@@ -21,9 +22,9 @@ const STATUS: Record<AppErrorCode, { status: number; title: string }> = {
   internal: { status: 500, title: 'Something went wrong on our side' },
 }
 
-/** The answer to an error; anything but an AppError is `internal` and says nothing about its cause. */
+/** The answer to an error; what is neither an AppError nor Hono's word on a bad request is `internal` and says nothing about its cause. */
 export function problemResponse(error: unknown): Response {
-  const app = error instanceof AppError ? error : new AppError('internal', { cause: error })
+  const app = asAppError(error)
   const { status, title } = STATUS[app.code]
   const body: Problem & Record<string, unknown> = {
     type: `urn:postroom:problem:${app.code}`,
@@ -42,4 +43,12 @@ export function problemResponse(error: unknown): Response {
       ...(app.retryAfter ? { 'retry-after': String(app.retryAfter) } : {}),
     },
   })
+}
+
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error
+  if (error instanceof HTTPException && error.status < 500) {
+    return new AppError('bad_request', { detail: 'The request is not well formed.', cause: error })
+  }
+  return new AppError('internal', { cause: error })
 }

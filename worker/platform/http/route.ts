@@ -3,7 +3,7 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import { zValidator } from '@hono/zod-validator'
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import type { z } from 'zod'
@@ -11,7 +11,7 @@ import { HTTP_LIMITS } from '../../contract/limits'
 import { may, type Permission } from '../../contract/permissions'
 import { tenantDb } from '../db'
 import { AppError } from '../errors'
-import type { AppEnv } from './context'
+import type { AppEnv, Session } from './context'
 
 /** `public`: no session needed. `operator`: bearer OPERATOR_TOKEN. Otherwise a permission of the table. */
 export type Access = Permission | 'public' | 'operator'
@@ -33,14 +33,20 @@ export const routeTag = (handler: object): RouteTag | undefined => tags.get(hand
 export function access(permission: Permission, summary: string): MiddlewareHandler<AppEnv> {
   return tag(
     createMiddleware<AppEnv>(async (c, next) => {
-      const session = c.get('session')
-      if (!session) throw new AppError('unauthenticated')
+      const session = sessionOf(c)
       if (!may(session.role, permission)) throw new AppError('forbidden', { detail: 'Your role does not allow this.' })
       c.set('db', tenantDb(c.env.DB, session.tenantId))
       await next()
     }),
     { kind: 'access', access: permission, summary },
   )
+}
+
+/** The session that `access()` has checked. */
+export function sessionOf(c: Context<AppEnv>): Session {
+  const session = c.get('session')
+  if (!session) throw new AppError('unauthenticated')
+  return session
 }
 
 /** The first middleware of a route that needs no session. */
