@@ -50,5 +50,6 @@ export const ledger = sqliteTable(
     index('ledger_due').on(t.dueAt).where(sql`due_at is not null`),
     index('ledger_claim').on(t.tenantId, t.inboxId, t.state, t.dueAt),
     index('ledger_list').on(t.tenantId, t.inboxId, t.createdAt),
+    index('ledger_disposition').on(t.tenantId, t.inboxId, t.disposition, t.createdAt),
   ],
 )

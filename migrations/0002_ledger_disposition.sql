@@ -1,0 +1,1 @@
+CREATE INDEX `ledger_disposition` ON `ledger` (`tenant_id`,`inbox_id`,`disposition`,`created_at`);
