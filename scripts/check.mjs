@@ -43,7 +43,11 @@ process.exit(failed.length > 0 ? 1 : 0)
 
 function tool(command, args, env = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, env: toolEnv({ CI: 'true', ...env }), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, {
+      cwd: root,
+      env: toolEnv({ CI: 'true', ...env }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let output = ''
     child.stdout.on('data', (data) => (output += data))
     child.stderr.on('data', (data) => (output += data))
@@ -61,7 +65,12 @@ async function migrationsUpToDate() {
     const result = await tool('drizzle-kit', ['generate'], { POSTROOM_MIGRATIONS_OUT: path.relative(root, copy) })
     const added = readdirSync(copy).length - before
     if (result.code !== 0) return result
-    return added === 0 ? result : { code: 1, output: 'worker/db has changes without a migration. Run: npm run db:generate -- --name what-changed' }
+    return added === 0
+      ? result
+      : {
+          code: 1,
+          output: 'worker/db has changes without a migration. Run: npm run db:generate -- --name what-changed',
+        }
   } finally {
     rmSync(copy, { recursive: true, force: true })
   }

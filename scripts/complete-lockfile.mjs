@@ -1,27 +1,47 @@
-// Completes package-lock.json after an install through a registry that lacks packages of other platforms: npm then leaves them out and `npm ci`
-// refuses the file. Adds them with version and platform (no integrity), and removes download addresses. Usage: node scripts/complete-lockfile.mjs
+// Completes package-lock.json after an install through a registry that lacks packages of other platforms: npm then leaves those out
+// and `npm ci` refuses the file. Adds them with version and platform (no integrity), and removes download addresses.
+// Usage, after a change of dependencies: node scripts/complete-lockfile.mjs
 import fs from 'node:fs'
-const file = 'package-lock.json'
-const lock = JSON.parse(fs.readFileSync(file,'utf8'))
-const added=[]
-for (const [place, pkg] of Object.entries(lock.packages)) {
-  delete pkg.resolved
-  for (const [name, version] of Object.entries(pkg.optionalDependencies ?? {})) {
-    // resolution: nested first then up
-    let base = place, found=false
-    for(;;){ const p=(base?base+'/':'')+'node_modules/'+name; if(lock.packages[p]){found = lock.packages[p].version===version || !/^\d/.test(version); if(found)break}
-      const i=base.lastIndexOf('node_modules/'); if(base==='')break; base = i>0? base.slice(0,i-1):'' }
-    if(found) continue
-    const top='node_modules/'+name
-    const at = lock.packages[top] ? place+'/node_modules/'+name : (place.lastIndexOf('node_modules/')>0? place+'/node_modules/'+name : top)
-    const os = /darwin/.test(name)?'darwin':/win32|windows/.test(name)?'win32':/android/.test(name)?'android':/freebsd/.test(name)?'freebsd':/openharmony/.test(name)?'openharmony':/netbsd/.test(name)?'netbsd':/openbsd/.test(name)?'openbsd':/sunos/.test(name)?'sunos':/aix/.test(name)?'aix':/linux/.test(name)?'linux':null
-    const cpu = /wasm32/.test(name)?'wasm32':/arm64|aarch64/.test(name)?'arm64':/riscv64/.test(name)?'riscv64':/ppc64/.test(name)?'ppc64':/s390x/.test(name)?'s390x':/loong64/.test(name)?'loong64':/mips64el/.test(name)?'mips64el':/arm/.test(name)?'arm':/ia32/.test(name)?'ia32':/x64|64$/.test(name)?'x64':null
-    const e={version:version.replace(/^[\^~]/,'')}
-    if(cpu)e.cpu=[cpu]; if(pkg.dev)e.dev=true; e.optional=true; if(os)e.os=[os]
-    if(os==='linux') { if(/musl/.test(name)) e.libc=['musl']; else if(/gnu/.test(name)) e.libc=['glibc'] }
-    lock.packages[at]=e; added.push(at+' '+JSON.stringify(e))
+
+const FILE = 'package-lock.json'
+const OS = ['darwin', 'win32', 'android', 'freebsd', 'openharmony', 'netbsd', 'openbsd', 'sunos', 'aix', 'linux']
+const CPU = ['wasm32', 'arm64', 'riscv64', 'ppc64', 's390x', 'loong64', 'mips64el', 'ia32', 'arm', 'x64']
+const lock = JSON.parse(fs.readFileSync(FILE, 'utf8'))
+const added = []
+
+for (const [place, entry] of Object.entries(lock.packages)) {
+  delete entry.resolved
+  for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
+    if (resolves(place, name)) continue
+    const at = lock.packages[`node_modules/${name}`] ? `${place}/node_modules/${name}` : `node_modules/${name}`
+    lock.packages[at] = platformPackage(name, version, entry.dev)
+    added.push(at)
   }
 }
-lock.packages=Object.fromEntries(Object.entries(lock.packages).sort(([a],[b])=>a<b?-1:1))
-fs.writeFileSync(file,JSON.stringify(lock,null,2)+'\n')
-console.log(added.length); console.log(added.join('\n'))
+lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1)))
+fs.writeFileSync(FILE, `${JSON.stringify(lock, null, 2)}\n`)
+console.log(`added ${added.length}\n${added.join('\n')}`)
+
+/** Whether a package of that name is found from `place` upwards, as Node resolves it. */
+function resolves(place, name) {
+  for (let base = place; ; base = base.slice(0, Math.max(0, base.lastIndexOf('node_modules/') - 1))) {
+    if (lock.packages[`${base ? `${base}/` : ''}node_modules/${name}`]) return true
+    if (base === '') return false
+  }
+}
+
+/** npm's lockfile entry of a binary package, its platform read off its name. */
+function platformPackage(name, version, dev) {
+  const os = name.includes('windows') ? 'win32' : OS.find((candidate) => name.includes(candidate))
+  const cpu = CPU.find((candidate) => name.includes(candidate)) ?? (name.endsWith('64') ? 'x64' : undefined)
+  const libc =
+    os === 'linux' ? (name.includes('musl') ? 'musl' : name.includes('gnu') ? 'glibc' : undefined) : undefined
+  return {
+    version: version.replace(/^[\^~]/, ''),
+    ...(cpu ? { cpu: [cpu] } : {}),
+    ...(dev ? { dev: true } : {}),
+    optional: true,
+    ...(os ? { os: [os] } : {}),
+    ...(libc ? { libc: [libc] } : {}),
+  }
+}

@@ -26,7 +26,12 @@ if ((await freePort(port)) !== port) {
 ensurePackages()
 buildUi()
 const config = writeConfig()
-run('wrangler', ['d1', 'migrations', 'apply', 'postroom', '--local', '--config', config, '--persist-to', path.join(state, 'cf')], 'applying migrations', { CI: 'true' })
+run(
+  'wrangler',
+  ['d1', 'migrations', 'apply', 'postroom', '--local', '--config', config, '--persist-to', path.join(state, 'cf')],
+  'applying migrations',
+  { CI: 'true' },
+)
 
 const catcher = simulators ? await startCatcher() : null
 let stopping = false
@@ -70,8 +75,15 @@ function writeConfig() {
     ...base,
     $schema: undefined,
     main: path.join(ROOT, community ? base.main : 'worker/ee/index.ts'),
-    d1_databases: base.d1_databases.map((database) => ({ ...database, migrations_dir: path.join(ROOT, database.migrations_dir) })),
-    assets: { directory: path.join(ROOT, 'dist/web'), not_found_handling: 'single-page-application', run_worker_first: ['/api/*'] },
+    d1_databases: base.d1_databases.map((database) => ({
+      ...database,
+      migrations_dir: path.join(ROOT, database.migrations_dir),
+    })),
+    assets: {
+      directory: path.join(ROOT, 'dist/web'),
+      not_found_handling: 'single-page-application',
+      run_worker_first: ['/api/*'],
+    },
   }
   const file = path.join(state, 'wrangler.json')
   writeFileSync(file, JSON.stringify(local, null, 2))
@@ -95,13 +107,31 @@ function startRuntime() {
   const inspector = process.env.POSTROOM_INSPECTOR_PORT
   const child = spawn(
     path.join(BIN, 'wrangler'),
-    ['dev', '--config', config, '--ip', '127.0.0.1', '--port', String(port), '--persist-to', path.join(state, 'cf'), '--show-interactive-dev-session=false', '--inspector-ip', '127.0.0.1', '--inspector-port', inspector ?? '0'],
+    [
+      'dev',
+      '--config',
+      config,
+      '--ip',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--persist-to',
+      path.join(state, 'cf'),
+      '--show-interactive-dev-session=false',
+      '--inspector-ip',
+      '127.0.0.1',
+      '--inspector-port',
+      inspector ?? '0',
+    ],
     { cwd: ROOT, env: toolEnv(), stdio: ['ignore', 'pipe', 'pipe'], detached: true },
   )
   rememberGroup(state, child.pid)
   // Noise of a machine without internet, see docs/operations.md; everything else is the log.
   const quiet = /Request\.cf|ENOTFOUND|wrangler-docs|^\s*$/
-  for (const [stream, out] of [[child.stdout, process.stdout], [child.stderr, process.stderr]]) {
+  for (const [stream, out] of [
+    [child.stdout, process.stdout],
+    [child.stderr, process.stderr],
+  ]) {
     let rest = ''
     stream.on('data', (data) => {
       const lines = (rest + data).split('\n')
@@ -140,16 +170,28 @@ async function announce() {
   }
   const lines = [`\n  Postroom (${community ? 'community' : 'enterprise'} edition) is ready:  ${address}`]
   if (catcher) {
-    lines.push(`  Sent mail can be read at:             http://localhost:${catcher.webPort}`, `  SMTP settings that lead there:        host localhost, port ${catcher.smtpPort}, security none, no user name`)
+    lines.push(
+      `  Sent mail can be read at:             http://localhost:${catcher.webPort}`,
+      `  SMTP settings that lead there:        host localhost, port ${catcher.smtpPort}, security none, no user name`,
+    )
   }
-  lines.push('  Sample mails while it runs:           npm run demo', `  State is kept in:                     ${path.relative(ROOT, state) || state}   (npm run reset clears it)\n`)
-  writeFileSync(path.join(state, 'local.json'), JSON.stringify({ port, address, smtpPort: catcher?.smtpPort ?? null, webPort: catcher?.webPort ?? null }))
+  lines.push(
+    '  Sample mails while it runs:           npm run demo',
+    `  State is kept in:                     ${path.relative(ROOT, state) || state}   (npm run reset clears it)\n`,
+  )
+  writeFileSync(
+    path.join(state, 'local.json'),
+    JSON.stringify({ port, address, smtpPort: catcher?.smtpPort ?? null, webPort: catcher?.webPort ?? null }),
+  )
   console.log(lines.join('\n'))
 }
 
 /** Production's cron by hand, and a runtime that died or hangs is started anew: its state is on disk. */
 function watch() {
-  const sweep = () => fetch(`http://127.0.0.1:${port}/cdn-cgi/handler/scheduled?cron=*+*+*+*+*`, { signal: AbortSignal.timeout(50_000) }).catch(() => {})
+  const sweep = () =>
+    fetch(`http://127.0.0.1:${port}/cdn-cgi/handler/scheduled?cron=*+*+*+*+*`, {
+      signal: AbortSignal.timeout(50_000),
+    }).catch(() => {})
   void sweep()
   setInterval(sweep, 60_000)
   let misses = 0

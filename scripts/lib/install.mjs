@@ -9,7 +9,10 @@ export const BIN = path.join(ROOT, 'node_modules/.bin')
 
 /** Runs `npm ci` when node_modules is missing or belongs to another lockfile. Exits the process if that fails. */
 export function ensurePackages() {
-  const lock = createHash('sha256').update(readFileSync(path.join(ROOT, 'package-lock.json'))).digest('hex')
+  if (process.env.POSTROOM_SKIP_INSTALL) return // the guards' scratch copy borrows this checkout's packages
+  const lock = createHash('sha256')
+    .update(readFileSync(path.join(ROOT, 'package-lock.json')))
+    .digest('hex')
   const stamp = path.join(ROOT, 'node_modules/.postroom-lock')
   const complete = existsSync(path.join(BIN, 'node')) && existsSync(path.join(BIN, 'wrangler'))
   if (complete && existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
@@ -24,5 +27,11 @@ export function ensurePackages() {
 
 /** The environment for tools of this checkout: its own binaries, the Node 22 it brings included, come first. */
 export function toolEnv(extra = {}) {
-  return { ...process.env, PATH: `${BIN}${path.delimiter}${process.env.PATH}`, WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false', ...extra }
+  return {
+    ...process.env,
+    PATH: `${BIN}${path.delimiter}${process.env.PATH}`,
+    WRANGLER_SEND_METRICS: 'false',
+    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    ...extra,
+  }
 }

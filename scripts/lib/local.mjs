@@ -22,20 +22,31 @@ export async function runningInstance() {
 export async function call(base, method, route, { body, headers = {}, jar = {} } = {}) {
   const response = await fetch(base + route, {
     method,
-    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...(jar.cookie ? { cookie: jar.cookie } : {}), ...headers },
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(jar.cookie ? { cookie: jar.cookie } : {}),
+      ...headers,
+    },
     body: body === undefined ? undefined : JSON.stringify(body),
   })
   const cookie = response.headers.getSetCookie().find((line) => line.startsWith('postroom_session='))
   if (cookie) jar.cookie = cookie.split(';')[0]
   const text = await response.text()
   const answer = text ? JSON.parse(text) : null
-  if (!response.ok) throw Object.assign(new Error(`${method} ${route}: ${response.status} ${answer?.detail ?? answer?.title ?? ''}`), { status: response.status, answer })
+  if (!response.ok)
+    throw Object.assign(new Error(`${method} ${route}: ${response.status} ${answer?.detail ?? answer?.title ?? ''}`), {
+      status: response.status,
+      answer,
+    })
   return answer
 }
 
 /** Hands a raw mail to the Worker's email() handler, as Email Routing would. */
 export async function deliver(base, { from, to, raw }) {
-  const response = await fetch(`${base}/cdn-cgi/handler/email?${new URLSearchParams({ from, to })}`, { method: 'POST', body: raw })
+  const response = await fetch(`${base}/cdn-cgi/handler/email?${new URLSearchParams({ from, to })}`, {
+    method: 'POST',
+    body: raw,
+  })
   if (!response.ok) throw new Error(`mail to ${to} was not taken: ${response.status} ${await response.text()}`)
 }
 
@@ -55,12 +66,21 @@ export async function demoSession({ base, state, operatorToken }) {
   const password = crypto.randomUUID()
   const { needed } = await call(base, 'GET', '/api/setup')
   if (needed) {
-    await call(base, 'POST', '/api/setup', { body: { tenantName: 'Demo Company', name: 'Demo Owner', email, password }, jar })
+    await call(base, 'POST', '/api/setup', {
+      body: { tenantName: 'Demo Company', name: 'Demo Owner', email, password },
+      jar,
+    })
   } else {
     const authorization = `Bearer ${operatorToken}`
     const { items } = await call(base, 'GET', '/api/operator/tenants', { headers: { authorization } })
-    const { url } = await call(base, 'POST', `/api/operator/tenants/${items[0].id}/invitations`, { body: { email, role: 'admin' }, headers: { authorization } })
-    await call(base, 'POST', '/api/invitations/accept', { body: { token: new URL(url).hash.replace('#token=', ''), name: 'Demo Admin', password }, jar })
+    const { url } = await call(base, 'POST', `/api/operator/tenants/${items[0].id}/invitations`, {
+      body: { email, role: 'admin' },
+      headers: { authorization },
+    })
+    await call(base, 'POST', '/api/invitations/accept', {
+      body: { token: new URL(url).hash.replace('#token=', ''), name: 'Demo Admin', password },
+      jar,
+    })
   }
   writeFileSync(file, JSON.stringify({ email, password }), { mode: 0o600 })
   return { jar, email, password }

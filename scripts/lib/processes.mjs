@@ -32,7 +32,9 @@ export async function endLeftover(state) {
   if (!existsSync(file)) return
   const { pid, parent } = JSON.parse(readFileSync(file, 'utf8'))
   if (alive(parent) && commandOf(parent).includes('start.mjs')) {
-    throw new Error(`Postroom already runs on ${state} (process ${parent}). Stop it first, or set POSTROOM_STATE and PORT for a second one.`)
+    throw new Error(
+      `Postroom already runs on ${state} (process ${parent}). Stop it first, or set POSTROOM_STATE and PORT for a second one.`,
+    )
   }
   if (alive(-pid)) await endGroup(pid)
   rmSync(file, { force: true })

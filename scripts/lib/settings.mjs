@@ -48,7 +48,10 @@ export function workerVariables(port) {
       ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
     }
     const text = Object.entries(made).map(([name, value]) => `${name}=${value}\n`)
-    writeFileSync(file, `# Development secrets, made once. Not for production, never committed.\n${text.join('')}`, { mode: 0o600, flag: 'wx' })
+    writeFileSync(file, `# Development secrets, made once. Not for production, never committed.\n${text.join('')}`, {
+      mode: 0o600,
+      flag: 'wx',
+    })
   }
   const values = { APP_URL: `http://localhost:${port}`, ...readVars(file) }
   for (const name of WORKER_VARIABLES) if (process.env[name]) values[name] = process.env[name]

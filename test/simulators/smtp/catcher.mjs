@@ -11,7 +11,13 @@ const MAX_KEPT = 500
  * `respond(envelope, raw)` may return an Error (with responseCode) to refuse the message.
  * @returns {Promise<{ smtpPort: number, webPort: number | null, messages: { id: number, at: string, envelope: { from: string, to: string[] }, raw: Buffer }[], close(): Promise<void> }>}
  */
-export async function startCatcher({ smtpPort = 0, webPort = null, user = null, password = null, respond = null } = {}) {
+export async function startCatcher({
+  smtpPort = 0,
+  webPort = null,
+  user = null,
+  password = null,
+  respond = null,
+} = {}) {
   const messages = []
   let nextId = 1
   const smtp = new SMTPServer({
@@ -28,7 +34,10 @@ export async function startCatcher({ smtpPort = 0, webPort = null, user = null, 
       stream.on('data', (chunk) => chunks.push(chunk))
       stream.on('end', () => {
         const raw = Buffer.concat(chunks)
-        const envelope = { from: session.envelope.mailFrom ? session.envelope.mailFrom.address : '', to: session.envelope.rcptTo.map((rcpt) => rcpt.address) }
+        const envelope = {
+          from: session.envelope.mailFrom ? session.envelope.mailFrom.address : '',
+          to: session.envelope.rcptTo.map((rcpt) => rcpt.address),
+        }
         const refusal = respond?.(envelope, raw)
         if (refusal) return done(refusal)
         messages.unshift({ id: nextId++, at: new Date().toISOString(), envelope, raw })
@@ -48,7 +57,10 @@ export async function startCatcher({ smtpPort = 0, webPort = null, user = null, 
     webPort: web ? web.address().port : null,
     messages,
     async close() {
-      await Promise.all([new Promise((resolve) => smtp.close(resolve)), web ? new Promise((resolve) => web.close(resolve)) : null])
+      await Promise.all([
+        new Promise((resolve) => smtp.close(resolve)),
+        web ? new Promise((resolve) => web.close(resolve)) : null,
+      ])
     },
   }
 }
@@ -59,7 +71,13 @@ async function startPage(messages, port) {
     const one = /^\/messages\/(\d+)\.eml$/.exec(url.pathname)
     if (url.pathname === '/messages.json') {
       response.setHeader('content-type', 'application/json')
-      const rows = messages.map((message) => ({ id: message.id, at: message.at, envelope: message.envelope, size: message.raw.length, raw: url.searchParams.has('raw') ? message.raw.toString('latin1') : undefined }))
+      const rows = messages.map((message) => ({
+        id: message.id,
+        at: message.at,
+        envelope: message.envelope,
+        size: message.raw.length,
+        raw: url.searchParams.has('raw') ? message.raw.toString('latin1') : undefined,
+      }))
       return response.end(JSON.stringify(rows))
     }
     if (one) {
@@ -70,7 +88,13 @@ async function startPage(messages, port) {
     }
     response.setHeader('content-type', 'text/html; charset=utf-8')
     response.setHeader('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-    response.end(page(await Promise.all(messages.slice(0, 50).map(async (message) => ({ ...message, mail: await simpleParser(message.raw) })))))
+    response.end(
+      page(
+        await Promise.all(
+          messages.slice(0, 50).map(async (message) => ({ ...message, mail: await simpleParser(message.raw) })),
+        ),
+      ),
+    )
   })
   await new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -79,13 +103,14 @@ async function startPage(messages, port) {
   return server
 }
 
-const escape = (text) => String(text ?? '').replace(/[&<>"]/g, (char) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[char])
+const escapeHtml = (text) =>
+  String(text ?? '').replace(/[&<>"]/g, (char) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[char])
 
 function page(rows) {
   const items = rows.map(
-    ({ id, at, envelope, mail }) => `<article><h2>${escape(mail.subject ?? '(no subject)')}</h2>
-<p class="meta">${escape(at)} · from ${escape(envelope.from || '<>')} to ${escape(envelope.to.join(', '))} · <a href="/messages/${id}.eml">original</a>${mail.attachments.length ? ` · ${mail.attachments.length} attachment(s): ${escape(mail.attachments.map((item) => item.filename).join(', '))}` : ''}</p>
-<pre>${escape((mail.text ?? '').slice(0, 4000))}</pre></article>`,
+    ({ id, at, envelope, mail }) => `<article><h2>${escapeHtml(mail.subject ?? '(no subject)')}</h2>
+<p class="meta">${escapeHtml(at)} · from ${escapeHtml(envelope.from || '<>')} to ${escapeHtml(envelope.to.join(', '))} · <a href="/messages/${id}.eml">original</a>${mail.attachments.length ? ` · ${mail.attachments.length} attachment(s): ${escapeHtml(mail.attachments.map((item) => item.filename).join(', '))}` : ''}</p>
+<pre>${escapeHtml((mail.text ?? '').slice(0, 4000))}</pre></article>`,
   )
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5"><title>Sent mail · Postroom</title>
 <style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}article{border:1px solid #8886;border-radius:8px;padding:.5rem 1rem;margin:1rem 0}h2{font-size:1.1rem;margin:.2rem 0}pre{white-space:pre-wrap;overflow-wrap:anywhere}.meta{opacity:.8}</style>
