@@ -1,0 +1,159 @@
+// Navigation: the ticket views, the places of the workspace, the person.
+import { ActionIcon, AppShell, Avatar, CloseButton, Group, Menu, ScrollArea, Text, UnstyledButton } from '@mantine/core'
+import {
+  IconChevronRight,
+  IconInbox,
+  IconKeyboard,
+  IconLogout,
+  IconMailCheck,
+  IconMailSearch,
+  IconStack2,
+  IconTicket,
+  IconUser,
+  IconUserCircle,
+  IconUserQuestion,
+  IconUsers,
+} from '@tabler/icons-react'
+import { useQueryClient } from '@tanstack/react-query'
+import { Link, useLocation, useRouter } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import type { SessionAnswer } from '../../worker/contract/auth'
+import { allows, useSignOut } from '../features/session/api'
+import type { TicketSearch } from '../features/tickets/search'
+import { notifyError } from '../lib/notify'
+import { ColorSchemeMenu } from './color-scheme'
+import { NavItem } from './links'
+import { Logo } from './logo'
+import classes from './sidebar.module.css'
+
+const VIEWS: { label: string; icon: ReactNode; search: TicketSearch }[] = [
+  { label: 'Unresolved', icon: <IconTicket size={18} />, search: {} },
+  { label: 'Mine', icon: <IconUser size={18} />, search: { assignee: 'me' } },
+  { label: 'Unassigned', icon: <IconUserQuestion size={18} />, search: { assignee: 'none' } },
+  { label: 'Waiting', icon: <IconMailCheck size={18} />, search: { status: 'waiting' } },
+  { label: 'All', icon: <IconStack2 size={18} />, search: { status: 'all' } },
+]
+
+type Props = { session: SessionAnswer; onShowShortcuts: () => void; onClose: (() => void) | null }
+
+export function Sidebar({ session, onShowShortcuts, onClose }: Props) {
+  return (
+    <>
+      <AppShell.Section p="md" pb="xs">
+        <Group gap="xs" wrap="nowrap">
+          <Logo size={26} />
+          <Text fw={650} truncate flex={1} title={session.tenant.name}>
+            {session.tenant.name}
+          </Text>
+          {onClose && <CloseButton onClick={onClose} aria-label="Close menu" />}
+        </Group>
+      </AppShell.Section>
+      <AppShell.Section grow component={ScrollArea} px="xs">
+        <TicketViews />
+        <Text className={classes.group}>Workspace</Text>
+        <Place to="/inboxes" label="Inboxes" icon={<IconInbox size={18} />} />
+        {allows(session, 'users:invite') && <Place to="/people" label="People" icon={<IconUsers size={18} />} />}
+        {allows(session, 'ledger:read') && (
+          <Place to="/mail-preview" label="Mail preview" icon={<IconMailSearch size={18} />} />
+        )}
+      </AppShell.Section>
+      <AppShell.Section p="xs" className={classes.foot}>
+        <Group gap={4} wrap="nowrap">
+          <PersonMenu session={session} />
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="lg"
+            onClick={onShowShortcuts}
+            aria-label="Keyboard shortcuts"
+            visibleFrom="sm"
+          >
+            <IconKeyboard size={18} />
+          </ActionIcon>
+          <ColorSchemeMenu />
+        </Group>
+      </AppShell.Section>
+    </>
+  )
+}
+
+function TicketViews() {
+  const location = useLocation()
+  const search = location.search as TicketSearch
+  return (
+    <>
+      <Text className={classes.group}>Tickets</Text>
+      {VIEWS.map((view) => {
+        const active =
+          location.pathname === '/tickets' &&
+          search.assignee === view.search.assignee &&
+          (search.status ?? null) === (view.search.status ?? null)
+        return (
+          <NavItem
+            key={view.label}
+            to="/tickets"
+            search={view.search}
+            label={view.label}
+            leftSection={view.icon}
+            active={active}
+            aria-current={active ? 'page' : undefined}
+            className={classes.link}
+          />
+        )
+      })}
+    </>
+  )
+}
+
+function Place({ to, label, icon }: { to: '/inboxes' | '/people' | '/mail-preview'; label: string; icon: ReactNode }) {
+  const active = useLocation({ select: (location) => location.pathname.startsWith(to) })
+  return (
+    <NavItem
+      to={to}
+      label={label}
+      leftSection={icon}
+      active={active}
+      aria-current={active ? 'page' : undefined}
+      className={classes.link}
+    />
+  )
+}
+
+function PersonMenu({ session }: { session: SessionAnswer }) {
+  const router = useRouter()
+  const client = useQueryClient()
+  const signOut = useSignOut()
+  return (
+    <Menu position="top-start" width={220}>
+      <Menu.Target>
+        <UnstyledButton className={classes.person} aria-label={`${session.user.name}: account menu`}>
+          <Avatar name={session.user.name} size="sm" color="pine" />
+          <Text size="sm" truncate flex={1}>
+            {session.user.name}
+          </Text>
+          <IconChevronRight size={14} aria-hidden />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{session.user.email}</Menu.Label>
+        <Menu.Item component={Link} to="/account" leftSection={<IconUserCircle size={16} />}>
+          Account
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconLogout size={16} />}
+          onClick={() =>
+            signOut.mutate(undefined, {
+              onSuccess: async () => {
+                await router.navigate({ to: '/sign-in' })
+                client.clear()
+              },
+              onError: notifyError,
+            })
+          }
+        >
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}

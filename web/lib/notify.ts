@@ -1,0 +1,11 @@
+// Short messages at the edge of the screen, spoken by screen readers.
+import { notifications } from '@mantine/notifications'
+import { messageOf } from './http'
+
+export function notifyError(error: unknown) {
+  notifications.show({ color: 'red', title: 'That did not work', message: messageOf(error), autoClose: 8000 })
+}
+
+export function notifyDone(message: string) {
+  notifications.show({ message, autoClose: 4000 })
+}
