@@ -1,27 +1,36 @@
 // Hono assembly: middleware order, one app.route() per slice, errors.
 import { Hono } from 'hono'
 import { requestId } from 'hono/request-id'
+import { z } from 'zod'
 import { settingsOf } from './env'
 import { peopleRoutes } from './features/auth/people.routes'
 import { authRoutes } from './features/auth/routes'
 import { sessionFromCookie } from './features/auth/session'
+import { inboxRoutes } from './features/inboxes/routes'
+import { tenantRoutes } from './features/tenants/routes'
 import type { WorkerModule } from './module'
 import { systemClock } from './platform/clock'
 import { AppError } from './platform/errors'
 import type { AppEnv } from './platform/http/context'
+import { openApi } from './platform/http/openapi'
+import { otherEditionRoutes } from './platform/http/other-edition'
 import { problemResponse } from './platform/http/problem'
-import { publicRoute } from './platform/http/route'
+import { answers, publicRoute } from './platform/http/route'
+import { routeTable } from './platform/http/route-table'
 import { refuseForeignOrigin, securityHeaders } from './platform/http/security'
 import { jobSender } from './platform/jobs'
 import { log } from './platform/log'
 
+const VERSION = '0.1.0'
+const Health = z.object({ ok: z.boolean(), version: z.string(), edition: z.enum(['community', 'enterprise']) })
+
 /** Everything outside answers under /api. */
 export function createApp(modules: WorkerModule[]) {
   const installed = modules.map((module) => module.id)
-  const core = new Hono<AppEnv>().get('/health', publicRoute('Whether the Worker answers'), (c) =>
+  const core = new Hono<AppEnv>().get('/health', publicRoute('Whether the Worker answers'), answers(200, Health), (c) =>
     c.json({
       ok: true,
-      version: '0.1.0',
+      version: VERSION,
       edition: installed.length > 0 ? ('enterprise' as const) : ('community' as const),
     }),
   )
@@ -41,6 +50,14 @@ export function createApp(modules: WorkerModule[]) {
     .route('/api', core)
     .route('/api', authRoutes)
     .route('/api', peopleRoutes)
+    .route('/api', tenantRoutes)
+    .route('/api', inboxRoutes)
+
+  app.get('/api/openapi.json', publicRoute('This list of routes'), answers(200, z.looseObject({})), (c) =>
+    c.json(openApi(routeTable(app), VERSION)),
+  )
+  app.route('/api', otherEditionRoutes(installed))
+  for (const { routes } of modules) if (routes) app.route('/api', routes)
 
   app.notFound(() => problemResponse(new AppError('not_found')))
   app.onError((error, c) => {

@@ -1,6 +1,6 @@
 // Bodies of the inbox routes, and the connection settings that the connect routes verify and the InboxObject uses.
 import { z } from 'zod'
-import { Email, Name, pageOf } from './http'
+import { Email, Name, PageQuery, pageOf } from './http'
 
 export const CONNECTION_TYPES = ['imap', 'google', 'microsoft', 'forward'] as const
 export const SECURITY = ['tls', 'starttls', 'none'] as const
@@ -53,6 +53,23 @@ export const UpdateInboxBody = z.object({
   importDays: z.number().int().min(0).max(3650).optional(),
 })
 
+export const InboxListQuery = z.object({
+  archived: z
+    .enum(['true', 'false', 'all'])
+    .default('false')
+    .describe('archived inboxes only, active ones only, or all'),
+})
+/** What becomes of the open tickets; needed only where there are some. */
+export const DeleteInboxBody = z.object({
+  openTickets: z
+    .discriminatedUnion('action', [
+      z.object({ action: z.literal('transfer'), toInboxId: z.string().min(1).max(64) }),
+      z.object({ action: z.literal('close') }),
+    ])
+    .optional(),
+})
+export type DeleteInboxBody = z.infer<typeof DeleteInboxBody>
+
 /** One step of "Test connection" or "Diagnose". `hint` says what to do. */
 export const CheckStep = z.object({
   name: z.string(),
@@ -104,6 +121,19 @@ export const InboxAnswer = z.object({
 })
 export type InboxAnswer = z.infer<typeof InboxAnswer>
 
+export const InboxPage = pageOf(InboxAnswer)
+
+export const LEDGER_STATES = ['discovered', 'stored', 'done'] as const
+export const DISPOSITIONS = ['ticket_created', 'reply_added', 'duplicate', 'suppressed', 'quarantined', 'gone'] as const
+export const LedgerQuery = PageQuery.extend({
+  state: z.enum(LEDGER_STATES).optional(),
+  disposition: z
+    .enum([...DISPOSITIONS, 'none'])
+    .optional()
+    .describe("'none': not accounted for yet"),
+})
+export type LedgerQuery = z.infer<typeof LedgerQuery>
+
 export const LedgerItem = z.object({
   id: z.string(),
   identity: z.string(),
@@ -122,3 +152,4 @@ export type LedgerItem = z.infer<typeof LedgerItem>
 export const LedgerAnswer = pageOf(LedgerItem).extend({
   summary: z.object({ total: z.number(), unaccounted: z.number(), byDisposition: z.record(z.string(), z.number()) }),
 })
+export type LedgerAnswer = z.infer<typeof LedgerAnswer>
