@@ -26,7 +26,7 @@ try {
   }
   tool('vite', ['build', '--logLevel', 'warn'])
   rows.push({ what: 'first UI load', bytes: firstLoad(path.join(ROOT, 'dist/web')), limit: LIMITS.firstLoad })
-  tool('wrangler', ['pages', 'functions', 'build', 'functions', '--outdir', path.join(out, 'pages')])
+  tool('wrangler', ['pages', 'functions', 'build', 'pages/functions', '--outdir', path.join(out, 'pages')])
   rows.push({ what: 'Pages Function', bytes: gzip(path.join(out, 'pages/index.js')), limit: LIMITS.worker })
 } finally {
   rmSync(out, { recursive: true, force: true })
