@@ -22,6 +22,8 @@ const AUTO_REPLY_SUBJECT =
   /^(?:(?:automatic|auto|automated)[ -]?(?:reply|response)\b|autoreply\b|auto(?:matische)? antwort\b|automatische antwort|automatisch antwoord|automatisk (?:svar|svarmeddelande)|autosvar\b|r[ée]ponse automatique|message d.absence|absence du bureau|respuesta autom[áa]tica|resposta autom[áa]tica|risposta automatica|automatyczna odpowied[źz]|odpowied[źz] automatyczna|автоответ|автоматический ответ|自動応答|自動返信|不在通知|自动回复|自動回覆|abwesenheitsnotiz|abwesenheitsnachricht|abwesenheitsassistent|afwezigheidsbericht|fuori sede|fuera de (?:la )?oficina|ausente do escrit[óo]rio|fora do escrit[óo]rio|poza biurem|fr[åa]nvarande|fravær|out of (?:the )?office(?: auto-?reply| reply| notification)?\s*(?::|$)|out-of-office\s*(?::|$)|vacation (?:reply|response|message)\b|on vacation\s*(?::|$))/
 const BOUNCE_SUBJECT =
   /(?:undeliver|delivery (?:status notification|failure|has failed|incomplete|problem|report|delayed)|delivery notification|mail delivery (?:failed|system|error)|returned mail|return(?:ed)? to sender|failure notice|non remis|unzustellbar|nicht zugestellt|no se puede entregar|onbestelbaar|mancato recapito|mail could not be delivered|could not send message)/
+/** Mail servers also write "MAILER-DAEMON <>" and "Mail Delivery Subsystem <MAILER-DAEMON>", which are no addresses. */
+const MAILER_DAEMON = /(?:^|[<\s"(])mailer[-_.]?daemon(?=[@>\s")]|$)/
 const NO_REPLY =
   /^(?:.*[._+-])?(?:no-?_?\.?reply|no[._-]respon[ds]e?|do[._-]?not[._-]?(?:reply|respond)|noreply.*|nicht-?antworten|ne-?pas-?repondre|nepasrepondre|no-?responder|nao-?responda|non-?rispondere)(?:[._+-].*)?$/
 const SYSTEM_SENDER = /^(?:notifications?|alerts?|bounces?|root|cron|nagios|www-data)$/
@@ -77,7 +79,7 @@ const RULES: Rule[] = [
   { rule: 'report:feedback', kind: 'notification', hit: (m) => isReport(m) && has(m.contentType, 'feedback-report') },
   { rule: 'report', kind: 'bounce', hit: (m) => isReport(m) },
   { rule: 'x-failed-recipients', kind: 'bounce', hit: (m) => m.present('x-failed-recipients') },
-  { rule: 'sender:mailer-daemon', kind: 'bounce', hit: (m) => /^mailer[-_.]?daemon$/.test(m.sender) },
+  { rule: 'sender:mailer-daemon', kind: 'bounce', hit: (m) => MAILER_DAEMON.test(m.value('from')) },
   {
     // A postmaster may also be the customer's administrator writing by hand.
     rule: 'sender:postmaster',

@@ -1,6 +1,6 @@
 // Plain-text bounce notices of servers that write no RFC 3464 report: qmail, Exim, old Exchange, Gmail, Yahoo and others.
-// Pure. Reads only what stands before the returned message, and only mail that comes from a mail server.
-import { firstHeader, headerValues } from './headers'
+// Pure. Reads only what stands before the returned message. The caller has made sure that a mail server wrote it.
+import { headerValues } from './headers'
 import type { BounceReport, HeaderField } from './types'
 
 type Part = { contentType: string; text: string }
@@ -17,12 +17,15 @@ const DELAY =
 
 /** Where the server begins to quote what it could not deliver. */
 const ORIGINAL_BELOW =
-  /^[\s>*-]*(?:(?:-{2,}.*)?(?:this is a copy of (?:the|your) message|below this line is (?:a|the) copy|original message(?: headers| follows| text)?\b|the header of the original message|unsent message follows|returned message|included is a copy|message headers? follows?|undelivered message|content of the (?:original )?message|copy of the (?:original )?message))|^(?:received|return-path|x-received):/
+  /^[\s>*-]*(?:(?:-{2,}.*)?(?:this is a copy of (?:the|your) message|below this line is (?:a|the) copy|original (?:message|mail)\b|the header of the original message|unsent message follows|returned message|included is a copy|message headers? follows?|undelivered message|content of the (?:original )?message|copy of the (?:original )?message))|^(?:received|return-path|x-received):/
+
+/** Transcript lines that name the sender, ids or servers, not a recipient. */
+const ABOUT_SENDER = /mail from:|envelope-from|message-id:|^\s*(?:from|sender|reply-to):/i
 
 /** What servers say in words where they give no code; the first that fits wins (RFC 3463). */
 const WORDS: [RegExp, string][] = [
   [
-    /over ?quota|quota exceed|exceed(?:ed|s|ing)? (?:\w+ )?(?:storage|quota|disk)|mailbox (?:is )?full|mailbox for .{0,80} full|insufficient (?:disk|storage|system storage)|out of (?:disk )?(?:space|storage)/,
+    /over ?quota|quota exceed|exceed(?:ed|s|ing)? (?:\w+ )?(?:storage|quota|disk|allowed size)|mailbox (?:is )?full|mailbox for .{0,80} full|insufficient (?:disk|storage|system storage)|out of (?:disk )?(?:space|storage)/,
     '5.2.2',
   ],
   [
@@ -39,7 +42,7 @@ const WORDS: [RegExp, string][] = [
   [/spam|blacklist|blocklist|blocked|banned|policy|access denied|dmarc|not authorized|permission/, '5.7.1'],
   [
     /tim(?:ed? ?|e-?)out|timed out|retry (?:time|timeout)|have been failing for a long time|for too long|was aborted after|delivery time expired|hours? in the queue|could not be reached|connection refused|not reachable|no route to host/,
-    '4.4.7',
+    '5.4.7',
   ],
 ]
 
@@ -51,12 +54,6 @@ export function readNotice(headers: HeaderField[], parts: Part[]): Recipient[] |
   const value = (name: string) => headerValues(headers, name).join(' ').toLowerCase()
   const failedHeader = addressesIn(value('x-failed-recipients'))
   const from = value('from')
-  const fromServer =
-    failedHeader.length > 0 ||
-    SERVER_SENDER.test(from) ||
-    /^<\s*>/.test(firstHeader(headers, 'return-path') ?? '') ||
-    value('content-type').startsWith('multipart/report')
-  if (!fromServer) return null
 
   const lines = parts
     .filter((part) => part.contentType.startsWith('text/') && part.contentType !== 'text/rfc822-headers')
@@ -68,7 +65,9 @@ export function readNotice(headers: HeaderField[], parts: Part[]): Recipient[] |
   if (failedHeader.length === 0 && !FAILURE.test(said) && !DELAY.test(said)) return null
 
   const own = new Set([...addressesIn(value('to')), ...addressesIn(from)])
-  const named = unique(notice.flatMap(addressesIn)).filter((one) => !SERVER_SENDER.test(one))
+  const named = unique(notice.filter((line) => !ABOUT_SENDER.test(line)).flatMap(addressesIn)).filter(
+    (one) => !SERVER_SENDER.test(one),
+  )
   const others = named.filter((one) => !own.has(one))
   const candidates = [failedHeader, others, returnedTo(returned, parts), named]
   const addresses = (candidates.find((list) => list.length > 0) ?? []).slice(0, LIMIT.recipients)
@@ -78,7 +77,8 @@ export function readNotice(headers: HeaderField[], parts: Part[]): Recipient[] |
   return addresses.map((address) => {
     const about = wordsAbout(address, addresses, notice)
     const diagnostic = replyLine(about) ?? replyLine(notice) ?? (about.join(' ').trim() || null)
-    return { address, action, status: statusOf(about.join('\n')) ?? statusOf(said), diagnostic }
+    const status = statusOf(about.join('\n')) ?? statusOf(said) ?? '5.0.0'
+    return { address, action, status: action === 'delayed' ? `4${status.slice(1)}` : status, diagnostic }
   })
 }
 
@@ -105,29 +105,33 @@ function wordsAbout(address: string, all: string[], notice: string[]): string[] 
 
 /** The line with the remote server's reply: it is what an administrator asks for. */
 function replyLine(lines: string[]): string | null {
-  const line = lines.find((one) => statusIn(one) !== null) ?? lines.find((one) => replyCode(one) !== null)
+  const line = lines.find((one) => statusesIn(one).length > 0) ?? lines.find((one) => replyCode(one) !== null)
   return line?.trim() ?? null
 }
 
-function statusOf(text: string): string | null {
+/**
+ * The most precise status a server's words allow: an enhanced code, else the words with the class of the SMTP reply, else that
+ * class alone; null where they say nothing.
+ */
+export function statusOf(text: string): string | null {
+  const quoted = statusesIn(text)
+  const precise = quoted.find((one) => !one.endsWith('.0.0')) ?? null
+  if (precise !== null) return precise
+  const severity = quoted[0]?.[0] ?? replyCode(text)?.[0] ?? null
   const words = text.toLowerCase()
-  const precise = statusIn(text)
-  if (precise !== null && !precise.endsWith('.0.0')) return precise
-  const code = replyCode(text)
   const spoken = WORDS.find(([pattern]) => pattern.test(words))?.[1] ?? null
-  const class_ = precise?.[0] ?? code?.[0] ?? null
-  if (spoken !== null) return class_ === null ? spoken : class_ + spoken.slice(1)
-  return precise ?? (class_ === null ? null : `${class_}.0.0`)
+  if (spoken !== null) return severity === null ? spoken : severity + spoken.slice(1)
+  return severity === null ? null : `${severity}.0.0`
 }
 
 /** An SMTP reply code that stands alone: not a port, a year, a part of an address or of a number. */
 function replyCode(text: string): string | null {
-  return text.match(/(?<![\w.@:/-])[45]\d\d(?=[ \t,;-])(?!-?\d*\.\d)/)?.[0] ?? null
+  return text.match(/(?<![\w.@/-]|\S:)[45]\d\d(?=[ \t,;-])(?!-?\d*\.\d)/)?.[0] ?? null
 }
 
-/** The first enhanced status code (RFC 3463) in a text; parts of IP addresses and version numbers do not count. */
-export function statusIn(text: string): string | null {
-  return text.match(/(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)/)?.[0] ?? null
+/** Enhanced status codes of failures (RFC 3463) in a text; parts of IP addresses and version numbers do not count. */
+export function statusesIn(text: string): string[] {
+  return text.match(/(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)/g) ?? []
 }
 
 function addressesIn(text: string): string[] {

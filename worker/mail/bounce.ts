@@ -1,7 +1,9 @@
 // Reads delivery status notifications: RFC 3464 reports first, plain-text notices of mail servers where there is no report.
 // Pure. Says nothing about vacation notes, read receipts and abuse reports: those are not bounces.
 
-import { readNotice, statusIn } from './bounce-notice'
+import { parseAddressList } from './address'
+import { classify } from './automated'
+import { readNotice, statusesIn, statusOf } from './bounce-notice'
 import { firstHeader, headerValues } from './headers'
 import type { BounceReport, HeaderField } from './types'
 
@@ -23,8 +25,10 @@ export function readBounce(headers: HeaderField[], parts: Part[]): BounceReport 
 
   const read = parts.map((part) => ({ ...part, text: part.text.slice(0, LIMIT.text) }))
   const statuses = read.filter((part) => /^message\/(?:global-)?delivery-status$/.test(part.contentType))
-  const reported = statuses.flatMap((part) => recipientsOf(part.text)).slice(0, LIMIT.recipients)
-  const notice = reported.length > 0 ? null : readNotice(headers, read)
+  // A damaged boundary leaves the report within the text.
+  const reports = statuses.length > 0 || !contentType.startsWith('multipart/report') ? statuses : read
+  const reported = reports.flatMap((part) => recipientsOf(part.text)).slice(0, LIMIT.recipients)
+  const notice = reported.length === 0 && fromMailServer(headers) ? readNotice(headers, read) : null
   const recipients = reported.length > 0 ? reported : (notice ?? [])
   if (recipients.length === 0) return null
   return {
@@ -39,6 +43,12 @@ export function readBounce(headers: HeaderField[], parts: Part[]): BounceReport 
   }
 }
 
+/** One judge for all: what the classifier takes for a bounce. */
+function fromMailServer(headers: HeaderField[]): boolean {
+  const from = parseAddressList(firstHeader(headers, 'from'))[0] ?? null
+  return classify(headers, { from, contentType: '' }).kind === 'bounce'
+}
+
 /** Groups of fields separated by empty lines; only groups that name a recipient count (RFC 3464 section 2.3). */
 function recipientsOf(text: string): Recipient[] {
   return text
@@ -51,14 +61,15 @@ function recipientsOf(text: string): Recipient[] {
         firstHeader(fields, 'diagnostic-code')
           ?.replace(/^\s*[\w-]+\s*;\s*/, '')
           .trim() || null
-      const said =
-        firstHeader(fields, 'action')
-          ?.trim()
-          .toLowerCase()
-          .split(/[\s;(]/, 1)[0] ?? ''
-      const action = ACTIONS.find((one) => one === said) ?? 'unknown'
-      return [{ address, action, status: bestStatus(firstHeader(fields, 'status'), diagnostic), diagnostic }]
+      const status = bestStatus(firstHeader(fields, 'status'), diagnostic)
+      return [{ address, action: actionOf(firstHeader(fields, 'action'), status), status, diagnostic }]
     })
+}
+
+function actionOf(field: string | null, status: string | null): Recipient['action'] {
+  const said = (field ?? '').trim().toLowerCase()
+  // Postfix answers an address probe with "deliverable".
+  return ACTIONS.find((action) => said.startsWith(action)) ?? (status?.startsWith('2') ? 'delivered' : 'unknown')
 }
 
 /** 'rfc822; a@b', also 'utf-8;' (RFC 6533) and bare or bracketed addresses; null where there is no mailbox. */
@@ -68,15 +79,14 @@ function addressField(fields: HeaderField[], name: string): string | null {
 }
 
 /**
- * The Status field, unless it is the unspecific x.0.0 and the server's own words carry a precise code of the same class
+ * The Status field, unless it is missing or unspecific (x.y.0) and the server's own words carry a precise code of the same class
  * (RFC 3463; many gateways report 5.0.0 and quote "550 5.1.1 …").
  */
 function bestStatus(field: string | null, diagnostic: string | null): string | null {
-  const stated = statusIn(field ?? '')
-  const quoted = statusIn(diagnostic ?? '')
-  if (stated === null) return quoted
-  if (/\.0\.0$/.test(stated) && quoted !== null && quoted[0] === stated[0]) return quoted
-  return stated
+  const stated = field?.match(/^\s*([245]\.\d{1,3}\.\d{1,3})/)?.[1] ?? null
+  if (stated === null) return diagnostic === null ? null : statusOf(diagnostic)
+  if (!stated.endsWith('.0')) return stated
+  return statusesIn(diagnostic ?? '').find((one) => !one.endsWith('.0') && one[0] === stated[0]) ?? stated
 }
 
 /** Header lines of a text up to its first empty line, unfolded, names in lower case. */

@@ -172,8 +172,9 @@ function attributionAt(lines: string[], at: number): (Region & { text: string })
     const begins = START.test(text) && /\d/.test(lines[start] ?? '')
     if (!isAttribution(text, begins)) continue
     const found = { start, end: last + 1, text }
-    if (begins) return found
-    fallback ??= found
+    // "On Nov 21, 2014,\nat 10:18,\nX wrote:": a line that ends in a comma goes on in the next.
+    if (begins && !/,\s*$/.test(lines[start - 1] ?? '')) return found
+    if (begins || fallback === null) fallback = found
   }
   return fallback
 }
