@@ -4,7 +4,7 @@ export type Address = { name: string; email: string }
 /** One header field, unfolded but not decoded, in order of appearance. `name` is lower case. */
 export type HeaderField = { name: string; value: string }
 
-/** One MIME part as the index saw it. `path` is '1', '2.1', …; the whole message of a single-part mail is '1'. */
+/** One MIME part as the index saw it. `path` is '1', '2.1', …; the whole message of a single-part mail is '1', the outermost container ''. */
 export type IndexedPart = {
   path: string
   headers: HeaderField[]
@@ -20,6 +20,8 @@ export type IndexedPart = {
   /** Body bytes in the raw message: [start, end), without the line break that belongs to the boundary. */
   start: number
   end: number
+  /** exact decoded bytes of a base64 leaf, counted in the pass; null for other encodings and containers */
+  decodedSize: number | null
   multipart: boolean
 }
 
