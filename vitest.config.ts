@@ -1,4 +1,4 @@
-// Three projects: `unit` (plain Node, pure code), `worker` (real workerd), `imap` (real workerd against a real Dovecot).
+// Four projects: `unit` (plain Node, pure code), `worker` (real workerd), `imap` (real workerd against a real Dovecot), `e2e` (the running app in a browser).
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
@@ -35,6 +35,16 @@ export default defineConfig({
           setupFiles: ['./test/support/migrations.ts'],
           testTimeout: 60_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          environment: 'node',
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 200_000,
         },
       },
     ],

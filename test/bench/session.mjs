@@ -1,0 +1,73 @@
+// What every benchmark needs of the running app: an owner's session, an inbox on the bench's Dovecot, and its embedded database as a file.
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { call } from '../../scripts/lib/local.mjs'
+import { until } from '../support/running-app.mjs'
+
+/** Makes the workspace; answers `api(method, route, body)`. */
+export async function owner(app) {
+  const jar = {}
+  const email = 'owner@bench.example'
+  const password = 'a long bench password'
+  const { needed } = await call(app.base, 'GET', '/api/setup')
+  if (needed)
+    await call(app.base, 'POST', '/api/setup', { body: { tenantName: 'Bench', name: 'Owner', email, password }, jar })
+  else await call(app.base, 'POST', '/api/auth/sign-in', { body: { email, password }, jar })
+  return { jar, api: (method, route, body) => call(app.base, method, route, { body, jar }) }
+}
+
+/** Connects a Dovecot user as an inbox; import begins at once. */
+export async function connect(session, app, dovecot, user, importDays = 3650) {
+  const inbox = await session.api('POST', '/api/inboxes', {
+    name: user,
+    emailAddress: `${user}@bench.example`,
+    connectionType: 'imap',
+  })
+  await session.api('PATCH', `/api/inboxes/${inbox.id}`, { importDays })
+  return session.api('PUT', `/api/inboxes/${inbox.id}/connection/imap`, {
+    imap: { host: 'localhost', port: dovecot.imapPort, security: 'none', username: user, password: dovecot.password },
+    smtp: { host: 'localhost', port: app.smtpPort, security: 'none', username: '', password: '' },
+  })
+}
+
+/** Waits until `total` mails have a disposition and no attachment is pending; polls gently so as not to be the load. */
+export async function imported(session, app, inboxId, total, ms = 900_000) {
+  await until(
+    `${total} mails`,
+    async () => {
+      const { summary } = await session.api('GET', `/api/inboxes/${inboxId}/ledger?limit=1`)
+      return summary.total >= total && summary.unaccounted === 0
+    },
+    ms,
+    200,
+  )
+  await until(
+    'attachments',
+    () =>
+      withDatabase(
+        app,
+        (db) => db.prepare("SELECT count(*) AS n FROM attachments WHERE state = 'pending'").get().n === 0,
+      ),
+    ms,
+    100,
+  )
+}
+
+/** Opens the app's embedded D1 file for a moment. */
+export function withDatabase(app, use, readOnly = true) {
+  const folder = path.join(app.state, 'cf/v3/d1/miniflare-D1DatabaseObject')
+  const file = readdirSync(folder).find((name) => name.endsWith('.sqlite') && !name.startsWith('metadata'))
+  const db = new DatabaseSync(path.join(folder, file), { readOnly })
+  try {
+    return use(db)
+  } finally {
+    db.close()
+  }
+}
+
+/** The p-th percentile of numbers. */
+export function percentile(values, p) {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.ceil((p / 100) * sorted.length) - 1)]
+}
