@@ -62,7 +62,7 @@ export function createApp(modules: WorkerModule[]) {
   app.notFound(() => problemResponse(new AppError('not_found')))
   app.onError((error, c) => {
     const response = problemResponse(error)
-    if (response.status >= 500) {
+    if (response.status === 500) {
       log.error('http.error', { requestId: c.get('requestId'), method: c.req.method, path: c.req.path, error })
     }
     return response
