@@ -1,0 +1,90 @@
+// The ledger rows that ingest works on: claimed for a lease, read, and given back or quarantined when they fail. One statement per call.
+import type { TenantDb } from '../platform/db'
+
+/** How long a claim holds a row, ms. */
+export const LEASE = 60_000
+/** Rows of one claim, and their raw bytes together; a single larger mail comes alone. */
+export const BATCH = 50
+export const BATCH_BYTES = 8 * 1024 * 1024
+/** Rows claimed this often without an outcome are claimed one at a time, so that what kills the isolate takes nothing with it. */
+const SUSPECT_ATTEMPTS = 3
+/** After this many tries a row is quarantined. */
+export const MAX_ATTEMPTS = 5
+/** `ledger.reason` of a stored row that a person released: it becomes a ticket whatever the planner thinks. */
+export const RELEASED = 'released'
+
+/** A claimed row. `attempts` counts this claim. */
+export type StoredRow = {
+  id: string
+  rawKey: string
+  size: number
+  digest: string | null
+  receivedAt: number | null
+  attempts: number
+  reason: string | null
+  /** the provider's conversation id, from providers that have one */
+  providerThread: string | null
+}
+
+const CLAIM = 'UPDATE ledger SET attempts = attempts + 1, due_at = ?4, updated_at = ?3'
+const CLAIMED = `RETURNING rowid AS seq, id, raw_key AS rawKey, size, digest, received_at AS receivedAt, attempts, reason, ref ->> 'thread' AS providerThread`
+
+/** Claims the given rows, whoever else holds them: the guard of the apply decides, the claim only counts the try. */
+export async function claimRows(db: TenantDb, inboxId: string, ids: string[], now: number): Promise<StoredRow[]> {
+  const { results } = await db
+    .prepare(
+      `${CLAIM} WHERE tenant_id = ?1 AND inbox_id = ?2 AND state = 'stored' AND id IN (SELECT value FROM json_each(?5)) ${CLAIMED}`,
+      inboxId,
+      now,
+      now + LEASE,
+      JSON.stringify(ids),
+    )
+    .all<StoredRow & { seq: number }>()
+  return results.sort((a, b) => a.seq - b.seq)
+}
+
+/** Claims the rows of an inbox that are due: a batch of those that behave or, when there are none, one of the suspects. */
+export async function claimDue(db: TenantDb, inboxId: string, now: number): Promise<StoredRow[]> {
+  const take = async (which: string, limit: number) => {
+    const { results } = await db
+      .prepare(
+        `${CLAIM} WHERE tenant_id = ?1 AND id IN (
+           SELECT id FROM (
+             SELECT id, row_number() OVER oldest AS nth, sum(coalesce(size, 0)) OVER (oldest ROWS UNBOUNDED PRECEDING) AS total
+             FROM (
+               SELECT id, size, due_at, rowid AS seq FROM ledger INDEXED BY ledger_claim
+               WHERE tenant_id = ?1 AND inbox_id = ?2 AND state = 'stored' AND due_at <= ?3 AND ${which}
+               ORDER BY due_at, rowid LIMIT ${limit}
+             ) WINDOW oldest AS (ORDER BY due_at, seq)
+           ) WHERE nth = 1 OR total <= ${BATCH_BYTES}
+         ) ${CLAIMED}`,
+        inboxId,
+        now,
+        now + LEASE,
+      )
+      .all<StoredRow & { seq: number }>()
+    return results.sort((a, b) => a.seq - b.seq)
+  }
+  const batch = await take(`attempts < ${SUSPECT_ATTEMPTS}`, BATCH)
+  return batch.length > 0 ? batch : take(`attempts >= ${SUSPECT_ATTEMPTS}`, 1)
+}
+
+/** How a row's try failed: it is due again at `dueAt`, or quarantined where that is null. `error` is plain words. */
+export type FailedRow = { id: string; error: string; dueAt: number | null }
+
+/** Writes failures to the rows that are still without a disposition. */
+export async function recordFailures(db: TenantDb, rows: FailedRow[], now: number): Promise<void> {
+  if (rows.length === 0) return
+  await db
+    .prepare(
+      `UPDATE ledger SET error = j.value ->> 'error', due_at = j.value ->> 'dueAt', updated_at = ?3,
+         state = iif(j.value ->> 'dueAt' IS NULL, 'done', state),
+         disposition = iif(j.value ->> 'dueAt' IS NULL, 'quarantined', disposition),
+         reason = iif(j.value ->> 'dueAt' IS NULL, 'ingest_failed', reason)
+       FROM json_each(?2) j
+       WHERE ledger.tenant_id = ?1 AND ledger.id = j.value ->> 'id' AND ledger.state = 'stored'`,
+      JSON.stringify(rows),
+      now,
+    )
+    .run()
+}
