@@ -36,7 +36,7 @@ export function createApp(modules: WorkerModule[]) {
   )
 
   const app = new Hono<AppEnv>()
-    .use(requestId())
+    .use(requestId({ headerName: '' }))
     .use(securityHeaders)
     .use(async (c, next) => {
       c.set('settings', settingsOf(c.env))

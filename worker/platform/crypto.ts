@@ -21,7 +21,7 @@ export function createKeyring(setting: string): Keyring {
     const [id, encoded, ...rest] = part.trim().split(':')
     if (!id || !encoded || rest.length > 0 || !/^[A-Za-z0-9_-]{1,32}$/.test(id))
       throw new KeyringError('ENCRYPTION_KEYS must be id:base64[,id:base64…]')
-    const raw = fromBase64(encoded)
+    const raw = keyBytes(id, encoded)
     if (raw.length !== 32) throw new KeyringError(`ENCRYPTION_KEYS: key ${id} is ${raw.length} bytes, not 32`)
     return { id, key: crypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt', 'decrypt']) }
   })
@@ -54,6 +54,15 @@ export function createKeyring(setting: string): Keyring {
       }
     },
     stale: (sealed) => sealed.split('.')[1] !== newest.id,
+  }
+}
+
+function keyBytes(id: string, encoded: string): Uint8Array<ArrayBuffer> {
+  try {
+    return fromBase64(encoded)
+  } catch {
+    // Without the cause, since some runtimes quote the text that does not decode.
+    throw new KeyringError(`ENCRYPTION_KEYS: key ${id} is not base64`)
   }
 }
 

@@ -48,3 +48,19 @@ export async function forgiveAttempt(deps: Deps, calls: LimitedCall[]): Promise<
 
 const keyOf = async (secret: string, call: LimitedCall) =>
   `${call.limit.name}:${await sha256Hex(JSON.stringify([secret, call.limit.name, call.subject]))}`
+
+/** What counts as one caller: an IPv4 address, or the /64 of an IPv6 address, since one customer holds all of it. */
+export function networkOf(ip: string): string {
+  if (!ip.includes(':')) return ip
+  const [head = '', tail] = ip.toLowerCase().split('::')
+  const groups = head.split(':').filter(Boolean)
+  if (tail !== undefined) {
+    const rest = tail.split(':').filter(Boolean)
+    while (groups.length + rest.length < 8) groups.push('0')
+    groups.push(...rest)
+  }
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`
+}

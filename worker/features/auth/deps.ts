@@ -1,6 +1,7 @@
 // What the services of this slice are given by their routes.
 import type { Context } from 'hono'
 import type { AppEnv } from '../../platform/http/context'
+import { networkOf } from '../../platform/rate-limit'
 import { type SystemDb, systemDb } from '../../platform/system-db'
 
 export type AuthDeps = { db: SystemDb; now: number; secret: string; appUrl: string }
@@ -19,20 +20,4 @@ export function callerOf(c: Context<AppEnv>): Caller {
     network: networkOf(c.req.header('cf-connecting-ip') ?? ''),
     userAgent: c.req.header('user-agent')?.slice(0, 300) ?? null,
   }
-}
-
-/** What counts as one caller: an IPv4 address, or the /64 of an IPv6 address, since one customer holds all of it. */
-export function networkOf(ip: string): string {
-  if (!ip.includes(':')) return ip
-  const [head = '', tail] = ip.toLowerCase().split('::')
-  const groups = head.split(':').filter(Boolean)
-  if (tail !== undefined) {
-    const rest = tail.split(':').filter(Boolean)
-    while (groups.length + rest.length < 8) groups.push('0')
-    groups.push(...rest)
-  }
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`
 }

@@ -15,6 +15,7 @@ const HEADERS = {
 
 export const securityHeaders = createMiddleware<AppEnv>(async (c, next) => {
   await next()
+  c.header('x-request-id', c.get('requestId'))
   for (const [name, value] of Object.entries(HEADERS)) if (!c.res.headers.has(name)) c.header(name, value)
 })
 

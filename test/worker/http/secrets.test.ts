@@ -1,0 +1,61 @@
+// Secrets go in and never come out: every answer and console line of the flows that handle them is searched.
+import { env, SELF } from 'cloudflare:test'
+import { expect, it } from 'vitest'
+import { makeTenant, ORIGIN } from '../../support/session'
+import { startTranscript } from '../../support/transcript'
+
+it('says no password, token or key in any answer or log line', async () => {
+  const transcript = startTranscript()
+  const secrets: string[] = [env.AUTH_SECRET, env.OPERATOR_TOKEN, env.ENCRYPTION_KEYS, env.ENCRYPTION_KEYS.slice(3)]
+  const secret = (text: string) => {
+    secrets.push(text)
+    return text
+  }
+  const send = async (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    transcript.keep(
+      await SELF.fetch(`${ORIGIN}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    )
+  const sessionOf = (response: Response) => response.headers.get('set-cookie')?.split(';')[0] ?? ''
+
+  const password = secret('owner-password-0001')
+  const setup = await send('/api/setup', { tenantName: 'Acme', name: 'Olga', email: 'olga@example.test', password })
+  expect(setup.status).toBe(201)
+  const cookie = sessionOf(setup)
+  secret(cookie.split('=')[1] ?? '')
+
+  await send('/api/auth/sign-in', { email: 'olga@example.test', password: secret('a-wrong-password-0001') })
+  await send('/api/auth/sign-in', { email: 'not an address', password })
+  await send('/api/auth/sign-in', `{"email": "olga@example.test", "password": "${password}`)
+  await send('/api/auth/sign-in', `{"email": 5, "password": ["${password}"]}`)
+  await send('/api/auth/password', { currentPassword: 'wrong', newPassword: secret('next-password-0001') }, { cookie })
+  await send('/api/auth/password', { currentPassword: password, newPassword: secret('shorty-01') }, { cookie })
+
+  const invitation = await send('/api/invitations/accept', {
+    token: secret('a-made-up-invitation-token-0001'),
+    name: 'N',
+    password: secret('newcomer-password-0001'),
+  })
+  expect(invitation.status).toBe(409)
+  await send('/api/operator/tenants', {}, { authorization: `Bearer ${secret('a-wrong-operator-token-0001')}` })
+
+  const tenant = await makeTenant()
+  for (const role of ['owner', 'admin', 'agent'] as const) {
+    secret(tenant.cookie[role].split('=')[1] ?? '')
+    for (const path of ['/api/auth/session', '/api/auth/sessions', '/api/users', '/api/inboxes', '/api/invitations']) {
+      await transcript.keep(await tenant.fetch(role, path))
+    }
+  }
+  const hashes = await env.DB.prepare('SELECT password_hash AS hash FROM users WHERE password_hash IS NOT NULL').all<{
+    hash: string
+  }>()
+  for (const { hash } of hashes.results) secret(hash)
+  expect(hashes.results).toHaveLength(1)
+
+  expect(transcript.leaked(secrets)).toEqual([])
+  // The search itself can find something.
+  expect(transcript.leaked(['olga@example.test'])).toEqual(['olga@example.test'])
+})
