@@ -4,6 +4,8 @@ export const HTTP_LIMITS = {
   jsonBody: 1_000_000,
   /** bytes of one uploaded attachment of a reply */
   upload: 25 * 1024 * 1024,
+  /** bytes of all attachments of one reply together: most mail servers refuse more than 35 MB encoded */
+  replyAttachments: 25 * 1024 * 1024,
   /** bytes of a mail given to the preview */
   preview: 120 * 1024 * 1024,
   name: 200,

@@ -19,6 +19,13 @@ export const TicketListQuery = PageQuery.extend({
   q: z.string().trim().max(HTTP_LIMITS.search).optional(),
   sort: z.enum(['activity', 'created']).default('activity'),
 })
+export type TicketListQuery = z.infer<typeof TicketListQuery>
+
+export const TicketDetailQuery = z.object({
+  images: z.enum(['remote']).optional().describe('also show pictures that are fetched from elsewhere'),
+  before: id.optional().describe('a message id: the page of messages before it'),
+})
+export type TicketDetailQuery = z.infer<typeof TicketDetailQuery>
 
 export const UpdateTicketBody = z.object({
   subject: z.string().trim().min(1).max(HTTP_LIMITS.subject).optional(),
@@ -27,6 +34,7 @@ export const UpdateTicketBody = z.object({
   assigneeId: id.nullable().optional(),
   tags: z.array(Tag).max(HTTP_LIMITS.tags).optional(),
 })
+export type UpdateTicketBody = z.infer<typeof UpdateTicketBody>
 
 export const ReplyBody = z.object({
   text: z.string().max(HTTP_LIMITS.replyText).optional(),
@@ -36,14 +44,16 @@ export const ReplyBody = z.object({
   cc: z.array(Email).max(HTTP_LIMITS.recipients).optional(),
   bcc: z.array(Email).max(HTTP_LIMITS.recipients).optional(),
   attachmentIds: z.array(id).max(50).optional(),
-  status: z.enum(TICKET_STATUS).optional(),
+  status: z.enum(TICKET_STATUS).optional().describe("the ticket's status afterwards; without it an open ticket waits"),
 })
+export type ReplyBody = z.infer<typeof ReplyBody>
 export const NoteBody = z.object({ text: z.string().trim().min(1).max(HTTP_LIMITS.replyText) })
 export const NewTicketBody = ReplyBody.omit({ status: true, from: true }).extend({
   inboxId: id,
   subject: z.string().trim().min(1).max(HTTP_LIMITS.subject),
   to: z.array(Email).min(1).max(HTTP_LIMITS.recipients),
 })
+export type NewTicketBody = z.infer<typeof NewTicketBody>
 
 export const TicketItem = z.object({
   id: z.string(),
@@ -62,6 +72,15 @@ export const TicketItem = z.object({
 })
 export type TicketItem = z.infer<typeof TicketItem>
 export const TicketPage = pageOf(TicketItem)
+
+/** Numbers of the sidebar; each stops at `limit`. `mine` and `unassigned` count open and in-progress tickets. */
+export const TicketCounts = z.object({
+  byStatus: z.record(z.enum(TICKET_STATUS), z.number()),
+  mine: z.number(),
+  unassigned: z.number(),
+  limit: z.number(),
+})
+export type TicketCounts = z.infer<typeof TicketCounts>
 
 export const AttachmentAnswer = z.object({
   id: z.string(),
@@ -98,7 +117,12 @@ export const MessageAnswer = z.object({
   subject: z.string(),
   text: z.string(),
   fullText: z.string(),
+  /** sanitised; pictures from elsewhere are left out unless asked for */
   html: z.string().nullable(),
+  /** pictures left out of `html`; GET /messages/:id/html?images=remote has them */
+  blockedRemote: z.number(),
+  /** the user who wrote a reply or note */
+  authorId: z.string().nullable(),
   messageId: z.string().nullable(),
   inReplyTo: z.string().nullable(),
   receivedAt: z.string(),
@@ -110,8 +134,17 @@ export const MessageAnswer = z.object({
 })
 export type MessageAnswer = z.infer<typeof MessageAnswer>
 
-export const TicketAnswer = TicketItem.extend({ messages: z.array(MessageAnswer) })
+/** Messages oldest first, the newest page of them; `hasEarlier`: ask again with `before` = the first one's id. */
+export const TicketAnswer = TicketItem.extend({ messages: z.array(MessageAnswer), hasEarlier: z.boolean() })
 export type TicketAnswer = z.infer<typeof TicketAnswer>
+
+export const MessageHtmlQuery = z.object({ images: z.enum(['remote']).optional() })
+export const MessageHtmlAnswer = z.object({ html: z.string().nullable(), blockedRemote: z.number() })
+
+export const UploadQuery = z.object({ filename: z.string().max(1000).default('') })
+export const DownloadQuery = z.object({
+  inline: z.enum(['1']).optional().describe('show a picture instead of saving it'),
+})
 
 export const UploadAnswer = z.object({
   id: z.string(),

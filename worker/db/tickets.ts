@@ -24,10 +24,15 @@ export const tickets = sqliteTable(
   },
   (t) => [
     uniqueIndex('tickets_number').on(t.tenantId, t.number),
+    // Lists (features/tickets/list-query.ts) read one short run per status from one of these and never sort more than a page.
     index('tickets_activity').on(t.tenantId, t.lastMessageAt, t.id),
     index('tickets_status').on(t.tenantId, t.status, t.lastMessageAt, t.id),
-    index('tickets_inbox').on(t.tenantId, t.inboxId, t.lastMessageAt, t.id),
-    index('tickets_assignee').on(t.tenantId, t.assigneeId, t.lastMessageAt, t.id),
+    index('tickets_inbox').on(t.tenantId, t.inboxId, t.status, t.lastMessageAt, t.id),
+    index('tickets_assignee').on(t.tenantId, t.assigneeId, t.status, t.lastMessageAt, t.id),
+    index('tickets_inbox_assignee').on(t.tenantId, t.inboxId, t.assigneeId, t.status, t.lastMessageAt, t.id),
+    // Newest first by number: the filters are read off the index itself.
+    index('tickets_created').on(t.tenantId, t.number, t.status, t.inboxId, t.assigneeId),
+    index('tickets_contact').on(t.tenantId, t.contactId),
   ],
 )
 
