@@ -60,7 +60,8 @@ function storable(text: string): string {
 /** Whether the mail becomes a message of a ticket. */
 export const lands = (mail: Planned) => mail.plan.kind === 'new_ticket' || mail.plan.kind === 'reply'
 
-const DISPOSITION = {
+/** The ledger's word for each kind of plan. */
+export const DISPOSITION = {
   new_ticket: 'ticket_created',
   reply: 'reply_added',
   duplicate: 'duplicate',
@@ -91,7 +92,8 @@ export function guardRow(mail: Planned) {
   }
 }
 
-function reasonOf(plan: Plan): string | null {
+/** The ledger's reason. */
+export function reasonOf(plan: Plan): string | null {
   switch (plan.kind) {
     case 'new_ticket':
       return null

@@ -66,8 +66,8 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
   const ids = unique(items.flatMap((item) => lookupIds(item, inboxId ?? '')))
   const candidates = [
     ids,
-    unique(items.flatMap((item) => item.tokenTickets)),
-    unique(items.flatMap((item) => item.hints.subjectNumbers)),
+    unique(items.flatMap((item) => item.hints.tokenTicketIds.map(({ ticketId }) => ticketId))),
+    unique(items.flatMap((item) => item.hints.subjectNumber ?? [])),
   ].map((list) => JSON.stringify(list))
   const people = unique(items.flatMap((item) => [senderOf(item), ...addressees(item).slice(0, ADDRESSES_PER_MAIL)]))
   const outgoing = unique(items.flatMap((item) => [item.mail.messageId ?? '', ...bouncedIds(item), ...ids]))

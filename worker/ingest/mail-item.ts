@@ -11,19 +11,19 @@ export type MailItem = {
   receivedAt: number | null
   /** a person asked for a ticket: nothing is suppressed */
   released: boolean
-  /** the provider's own conversation id, null for providers without */
+  /** the conversation as the provider or the sender's mail program numbers it, null without */
   providerThread: string | null
   mail: ParsedMail
+  /** its reply tokens are verified for this tenant */
   hints: ThreadHints
-  /** tickets named by reply tokens whose signature is good for this tenant */
-  tokenTickets: string[]
 }
 
 /** Ids follow from the ledger row: one row can never make two tickets or two messages, whatever else fails. */
 export const ticketIdOf = (ledgerId: string) => `tkt_${suffix(ledgerId)}`
 export const messageIdOf = (ledgerId: string) => `msg_${suffix(ledgerId)}`
 /** `index` counts the attachments of the mail from 0. */
-export const attachmentIdOf = (ledgerId: string, index: number) => `att_${suffix(ledgerId)}${index.toString(36)}`
+export const attachmentIdOf = (ledgerId: string, index: number) =>
+  `att_${suffix(ledgerId)}${index.toString(36).padStart(2, '0')}`
 
 function suffix(ledgerId: string): string {
   return ledgerId.slice(ledgerId.indexOf('_') + 1)

@@ -59,12 +59,14 @@ function byBounce({ item, facts }: View): Finding | null {
 }
 
 function byToken({ item, facts }: View): Finding {
-  for (const id of item.tokenTickets) {
-    const ticket = followed(facts, id)
-    if (ticket) return { ticket, evidence: `It carries our signed reply token of ${ticketName(ticket)}.` }
+  const tokens = item.hints.tokenTicketIds
+  for (const { ticketId, source } of tokens) {
+    const ticket = followed(facts, ticketId)
+    if (ticket)
+      return { ticket, evidence: `${quoted(source)} carries our signed reply token of ${ticketName(ticket)}.` }
   }
   const evidence =
-    item.tokenTickets.length > 0
+    tokens.length > 0
       ? 'It carries a signed reply token, but that ticket is gone.'
       : 'No signed reply token in its addresses or referenced ids.'
   return { ticket: null, evidence }
@@ -94,30 +96,27 @@ function byProviderThread(view: View): Finding | null {
   if (ticket) {
     return {
       ticket,
-      evidence: `The provider puts it in the conversation of ${ticketName(ticket)}, where its sender is known.`,
+      evidence: `Its mail program or provider puts it in the conversation of ${ticketName(ticket)}, where its sender is known.`,
     }
   }
   const evidence =
     tickets.length > 0
-      ? 'The provider puts it in a known conversation, but its sender is not part of that ticket.'
-      : 'The provider puts it in no known conversation.'
+      ? 'Its conversation is known, but its sender is not part of that ticket.'
+      : 'Its conversation is not known.'
   return { ticket: null, evidence }
 }
 
 function bySubjectNumber(view: View): Finding {
-  const numbers = view.item.hints.subjectNumbers
-  if (numbers.length === 0) return { ticket: null, evidence: 'No ticket number in the subject.' }
-  const named = numbers.map((number) => followed(view.facts, view.facts.numbers.get(number))).filter((t) => t !== null)
-  const ticket = best(
-    view,
-    named.filter((candidate) => senderKnown(view, candidate)),
-  )
-  if (ticket) return { ticket, evidence: `The subject names ${ticketName(ticket)}, where its sender is known.` }
-  const [stranger] = named
-  const evidence = stranger
-    ? `The subject names ${ticketName(stranger)}, but its sender is not part of that ticket: perhaps they belong together.`
-    : `The subject names #${numbers[0]}, which is no ticket of ours.`
-  return { ticket: null, evidence }
+  const number = view.item.hints.subjectNumber
+  if (number === null) return { ticket: null, evidence: 'No ticket number in the subject.' }
+  const ticket = followed(view.facts, view.facts.numbers.get(number))
+  if (!ticket) return { ticket, evidence: `The subject names #${number}, which is no ticket of ours.` }
+  return senderKnown(view, ticket)
+    ? { ticket, evidence: `The subject names ${ticketName(ticket)}, where its sender is known.` }
+    : {
+        ticket: null,
+        evidence: `The subject names ${ticketName(ticket)}, but its sender is not part of that ticket: perhaps they belong together.`,
+      }
 }
 
 /** The mail that a known one answers, arriving after it. People must overlap: an id can be quoted by anyone who has seen it. */

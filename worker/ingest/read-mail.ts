@@ -5,7 +5,7 @@ import { LIMITS } from '../mail/limits'
 import { indexStream } from '../mail/mime-index'
 import { parseBytes, parseMail } from '../mail/parse'
 import { readToken } from '../mail/reply-token'
-import { threadHints } from '../mail/thread'
+import { type ThreadHints, threadHints } from '../mail/thread'
 import type { ParsedMail } from '../mail/types'
 import { BlobMissingError, blobSource } from '../platform/blob-stream'
 import { sha256Hex } from '../platform/ids'
@@ -26,14 +26,16 @@ export async function readMail(
   const { mail, digest } = bytes
     ? { mail: await parseBytes(bytes), digest: row.digest ?? (await sha256Hex(bytes)) }
     : await readLarge(deps.blobs, row)
+  const hints = await hintsOf(deps.authSecret, tenantId, mail)
   return {
     item: {
       ledgerId: row.id,
       digest,
       receivedAt: row.receivedAt,
       released: row.reason === RELEASED,
-      providerThread: row.providerThread,
-      ...(await identify(deps.authSecret, tenantId, mail)),
+      providerThread: row.providerThread ?? hints.providerThreadId,
+      mail,
+      hints,
     },
     rawKey: row.rawKey,
     rawSize: bytes?.length ?? row.size,
@@ -41,15 +43,9 @@ export async function readMail(
   }
 }
 
-/** What a parsed mail says about its thread, with the tickets its reply tokens name: signatures are checked here, tenant included. */
-export async function identify(
-  authSecret: string,
-  tenantId: string,
-  mail: ParsedMail,
-): Promise<Pick<MailItem, 'mail' | 'hints' | 'tokenTickets'>> {
-  const hints = threadHints(mail)
-  const tickets = await Promise.all(hints.tokens.map((token) => readToken(authSecret, tenantId, token)))
-  return { mail, hints, tokenTickets: [...new Set(tickets.filter((id) => id !== null))] }
+/** What a parsed mail says about its thread. Only reply tokens signed for this tenant count. */
+export function hintsOf(authSecret: string, tenantId: string, mail: ParsedMail): Promise<ThreadHints> {
+  return threadHints(mail, async (value) => (await readToken(authSecret, tenantId, value))?.ticketId ?? null)
 }
 
 /** One pass for the index (and the digest, if nobody has it yet), then the text parts by their ranges. */

@@ -11,6 +11,8 @@ export const sentKey = (tenantId: string, messageId: string) => `${tenantId}/sen
 export const bodyKey = (tenantId: string, messageId: string) => `${tenantId}/body/${messageId}.json`
 /** The decoded file of an attachment row. */
 export const attachmentKey = (tenantId: string, attachmentId: string) => `${tenantId}/file/${attachmentId}`
+/** A large mail while it is previewed; removed by the same request. */
+export const previewKey = (tenantId: string, id: string) => `${tenantId}/preview/${id}`
 
 /** What bodyKey holds: `text` is the new part, `fullText` the whole with quotes, `html` as received (sanitised when served). */
 export type MessageBody = { text: string; fullText: string; html: string | null }

@@ -37,19 +37,19 @@ describe('matching order', () => {
     inReplyTo: ['irt@x'],
     references: ['old@x', 'new@x'],
     providerThread: 'thread',
-    subjectNumbers: [5],
+    subjectNumber: 5,
   }
 
   it('takes the signed token first, then each weaker sign in the stated order', () => {
-    const { tokenTickets, inReplyTo, references, providerThread, subjectNumbers, ...none } = all
+    const { tokenTickets, inReplyTo, references, providerThread, subjectNumber, ...none } = all
     expect({ ...none, tokenTickets }).toEqual({ tokenTickets: ['tkt_1'] })
     expect(where(plan(mail(all), everything))).toBe('tkt_1 by reply_token')
-    expect(where(plan(mail({ inReplyTo, references, providerThread, subjectNumbers }), everything))).toBe(
+    expect(where(plan(mail({ inReplyTo, references, providerThread, subjectNumber }), everything))).toBe(
       'tkt_2 by in_reply_to',
     )
-    expect(where(plan(mail({ references, providerThread, subjectNumbers }), everything))).toBe('tkt_3 by references')
-    expect(where(plan(mail({ providerThread, subjectNumbers }), everything))).toBe('tkt_4 by provider_thread')
-    expect(where(plan(mail({ subjectNumbers, references: ['shared@x'] }), everything))).toBe('tkt_5 by subject_number')
+    expect(where(plan(mail({ references, providerThread, subjectNumber }), everything))).toBe('tkt_3 by references')
+    expect(where(plan(mail({ providerThread, subjectNumber }), everything))).toBe('tkt_4 by provider_thread')
+    expect(where(plan(mail({ subjectNumber, references: ['shared@x'] }), everything))).toBe('tkt_5 by subject_number')
     expect(where(plan(mail({ references: ['shared@x'] }), everything))).toBe('tkt_6 by late_ancestor')
     expect(where(plan(mail({ id: 'led_2', references: ['shared@x'] }), everything))).toBe('tkt_7 by common_ancestor')
     expect(where(plan(mail({ id: 'led_2' }), everything))).toBe('new_ticket')
@@ -83,7 +83,7 @@ describe('matching order', () => {
 describe("lesson 17: mail never lands in a stranger's ticket", () => {
   it('makes a new ticket of a forged [#12] and hints at the other one', () => {
     const result = plan(
-      mail({ from: 'mallory@evil.test', subjectNumbers: [12] }),
+      mail({ from: 'mallory@evil.test', subjectNumber: 12 }),
       facts({ wrote: { tkt_12: ['ann@customer.test'] } }),
     )
     expect(result.kind).toBe('new_ticket')
@@ -94,7 +94,7 @@ describe("lesson 17: mail never lands in a stranger's ticket", () => {
 
   it('does not take our own address, which is in every ticket, for a known participant', () => {
     const known = facts({ wrote: { tkt_12: ['support@acme.test'] } })
-    expect(plan(mail({ from: 'support@acme.test', subjectNumbers: [12] }), known).kind).toBe('new_ticket')
+    expect(plan(mail({ from: 'support@acme.test', subjectNumber: 12 }), known).kind).toBe('new_ticket')
   })
 
   it('does not join strangers who answered the same newsletter', () => {

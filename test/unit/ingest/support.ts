@@ -25,7 +25,7 @@ type Wish = {
   authenticationResults?: string | null
   digest?: string
   tokenTickets?: string[]
-  subjectNumbers?: number[]
+  subjectNumber?: number
   providerThread?: string | null
   released?: boolean
 }
@@ -64,8 +64,17 @@ export function mail(wish: Wish = {}): MailItem {
     released: wish.released ?? false,
     providerThread: wish.providerThread ?? null,
     mail: parsed,
-    hints: { subjectNumbers: wish.subjectNumbers ?? [], tokens: [] } as unknown as MailItem['hints'],
-    tokenTickets: wish.tokenTickets ?? [],
+    hints: {
+      tokenTicketIds: (wish.tokenTickets ?? []).map((ticketId) => ({
+        ticketId,
+        source: `token-of-${ticketId}@acme.test`,
+      })),
+      inReplyTo: parsed.inReplyTo,
+      references: parsed.references.toReversed(),
+      subjectNumber: wish.subjectNumber ?? null,
+      providerThreadId: null,
+      participants: [],
+    },
   }
 }
 
