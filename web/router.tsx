@@ -9,6 +9,7 @@ import {
   redirect,
 } from '@tanstack/react-router'
 import { NotFound, PageSkeleton, RouteError } from './components/states'
+import { parseLedgerFilter } from './features/inboxes/ledger-words'
 import { sessionQuery, setupQuery } from './features/session/api'
 import { parseTicketSearch } from './features/tickets/search'
 import { ApiError } from './lib/http'
@@ -40,7 +41,7 @@ const signInRoute = createRoute({
 
 const invitationRoute = createRoute({
   getParentRoute: () => rootRoute,
-  path: '/invitation',
+  path: '/accept-invite',
   component: lazyRouteComponent(() => import('./features/session/invitation-page'), 'InvitationPage'),
 })
 
@@ -103,10 +104,7 @@ const inboxRoute = createRoute({
 const ledgerRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/inboxes/$inboxId/ledger',
-  validateSearch: (search: Record<string, unknown>): { disposition?: string; state?: string } => ({
-    ...(typeof search.disposition === 'string' ? { disposition: search.disposition } : {}),
-    ...(typeof search.state === 'string' ? { state: search.state } : {}),
-  }),
+  validateSearch: parseLedgerFilter,
   component: lazyRouteComponent(() => import('./features/inboxes/ledger-page'), 'LedgerPage'),
 })
 

@@ -1,0 +1,126 @@
+// Whether an inbox works, since when, and what mends it: only what the server has proof of.
+import { Alert, Badge, Button, Group, Text } from '@mantine/core'
+import { IconAlertTriangle, IconInfoCircle } from '@tabler/icons-react'
+import type { InboxAnswer } from '../../../worker/contract/inboxes'
+import { ButtonLink } from '../../components/links'
+import { count } from '../../lib/format'
+import { notifyDone, notifyError } from '../../lib/notify'
+import { Time } from '../../lib/time'
+import { useMay } from '../session/session-context'
+import { useInboxAction } from './api'
+import classes from './inboxes.module.css'
+
+export function InboxState({ inbox }: { inbox: InboxAnswer }) {
+  const paused = inbox.pausedAt !== null
+  const word = inbox.archivedAt
+    ? 'Archived'
+    : paused
+      ? 'Paused'
+      : { connected: 'Connected', disconnected: 'Disconnected', error: 'Error' }[inbox.status]
+  return (
+    <Badge
+      className={classes.state}
+      data-status={paused ? 'paused' : inbox.status}
+      variant="default"
+      tt="none"
+      fw={500}
+    >
+      {word}
+    </Badge>
+  )
+}
+
+/** "Connected since …", how it is checked, and when it was last heard from. */
+export function InboxFacts({ inbox }: { inbox: InboxAnswer }) {
+  const { delivery, connectionType, connectedAt, lastSyncAt, unaccounted } = inbox
+  const forward = connectionType === 'forward'
+  const facts = [
+    connectedAt ? (
+      <>
+        {inbox.status === 'connected' ? 'Connected since' : 'Was connected'} <Time iso={connectedAt} />
+      </>
+    ) : (
+      'Never connected'
+    ),
+    inbox.status === 'connected' && !inbox.pausedAt && !forward && delivery.pollSeconds
+      ? `checks every ${delivery.pollSeconds} s`
+      : null,
+    inbox.status === 'connected' && !inbox.pausedAt && delivery.nextPollAt ? (
+      <>
+        next check <Time iso={delivery.nextPollAt} form="relative" />
+      </>
+    ) : null,
+    lastSyncAt ? (
+      <>
+        {forward ? 'last mail' : 'last checked'} <Time iso={lastSyncAt} form="relative" />
+      </>
+    ) : null,
+  ].filter((fact) => fact !== null)
+  return (
+    <>
+      <Text size="sm" c="dimmed" component="div">
+        {facts.map((fact, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a fixed sequence of words
+          <span key={index}>
+            {index > 0 && ' · '}
+            {fact}
+          </span>
+        ))}
+      </Text>
+      {unaccounted > 0 && (
+        <Text size="sm" fw={550} role="status">
+          {count(unaccounted, 'mail')} waiting to be imported
+        </Text>
+      )}
+    </>
+  )
+}
+
+/** What is wrong in plain words, and the button that mends it. Nothing while all is well. */
+export function InboxNotice({ inbox, onPage }: { inbox: InboxAnswer; onPage: boolean }) {
+  const mayManage = useMay('inboxes:manage')
+  const act = useInboxAction(inbox.id)
+  const detail = inbox.statusDetail
+  const message = detail?.message ?? (inbox.status === 'error' ? inbox.lastError : null)
+  if (!message || inbox.archivedAt) return null
+  const bad = inbox.status === 'error' || inbox.pauseReason === 'auth_failure'
+  const target = { to: '/inboxes/$inboxId', params: { inboxId: inbox.id }, hash: 'connection' } as const
+  return (
+    <Alert color={bad ? 'red' : 'gray'} icon={bad ? <IconAlertTriangle /> : <IconInfoCircle />} mt="sm">
+      <Group justify="space-between" gap="sm">
+        <Text size="sm" flex="1 1 14rem">
+          {message}
+          {inbox.lastError && inbox.lastError !== message && (
+            <Text span size="sm" c="dimmed" display="block">
+              {inbox.lastError}
+            </Text>
+          )}
+        </Text>
+        {mayManage && detail?.action === 'resume' && (
+          <Button
+            size="xs"
+            loading={act.isPending}
+            onClick={() =>
+              act.mutate('resume', {
+                onSuccess: () => notifyDone(`${inbox.name} is checked again.`),
+                onError: notifyError,
+              })
+            }
+          >
+            Resume
+          </Button>
+        )}
+        {mayManage && detail?.action === 'reconnect' && (
+          <ButtonLink size="xs" {...target}>
+            Reconnect
+          </ButtonLink>
+        )}
+        {mayManage && detail?.action === 'edit_connection' && !onPage && (
+          <ButtonLink size="xs" {...target}>
+            Edit connection
+          </ButtonLink>
+        )}
+      </Group>
+    </Alert>
+  )
+}

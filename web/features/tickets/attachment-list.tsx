@@ -1,0 +1,101 @@
+// The files of a message, each with its state in plain words and what can be done about it.
+import { Button, Loader, Text } from '@mantine/core'
+import {
+  IconAlertTriangle,
+  IconFile,
+  IconFileText,
+  IconFileTypePdf,
+  IconFileZip,
+  IconMail,
+  IconPhoto,
+  IconTable,
+} from '@tabler/icons-react'
+import type { AttachmentAnswer } from '../../../worker/contract/tickets'
+import { fileSize } from '../../lib/format'
+import { notifyError } from '../../lib/notify'
+import { attachmentUrl, useFetchAttachment } from './api'
+import classes from './message.module.css'
+
+type Props = { attachments: AttachmentAnswer[]; ticketId: string }
+
+export function AttachmentList({ attachments, ticketId }: Props) {
+  return (
+    <ul className={classes.files} aria-label="Attachments">
+      {attachments.map((attachment) => (
+        <li key={attachment.id}>
+          {attachment.state === 'stored' ? (
+            <a href={attachmentUrl(attachment.id)} download={attachment.filename} className={classes.file}>
+              <FileIcon type={attachment.contentType} />
+              <FileWords attachment={attachment} />
+            </a>
+          ) : (
+            <UnstoredFile attachment={attachment} ticketId={ticketId} />
+          )}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function UnstoredFile({ attachment, ticketId }: { attachment: AttachmentAnswer; ticketId: string }) {
+  const fetchNow = useFetchAttachment(ticketId)
+  const pending = attachment.state === 'pending'
+  return (
+    <div className={classes.file}>
+      {pending ? <Loader size={18} aria-label="Being stored" /> : <IconAlertTriangle size={20} aria-hidden />}
+      <FileWords attachment={attachment} />
+      {!pending && (
+        <Button
+          size="compact-xs"
+          variant="default"
+          aria-label={`Retry ${attachment.filename}`}
+          loading={fetchNow.isPending}
+          onClick={() => fetchNow.mutate(attachment.id, { onError: notifyError })}
+        >
+          Retry
+        </Button>
+      )}
+    </div>
+  )
+}
+
+function FileWords({ attachment }: { attachment: AttachmentAnswer }) {
+  return (
+    <span className={classes.fileWords}>
+      <Text component="span" display="block" size="sm" className={classes.fileName} title={attachment.filename}>
+        {attachment.filename}
+      </Text>
+      <Text component="span" display="block" size="xs" c="dimmed">
+        {stateInWords(attachment)}
+      </Text>
+    </span>
+  )
+}
+
+const REASONS: Record<string, string> = {
+  too_large: 'too large to be stored by itself',
+  decode_error: 'its content could not be read',
+  storage_error: 'it could not be stored',
+}
+
+function stateInWords({ state, reason, size }: AttachmentAnswer): string {
+  if (state === 'stored') return fileSize(size)
+  if (state === 'pending') return `${fileSize(size)}, being stored`
+  const why = reason ? (REASONS[reason] ?? reason.replaceAll('_', ' ')) : 'no reason was given'
+  return `${fileSize(size)}, ${state === 'skipped' ? 'not stored' : 'failed'}: ${why}`
+}
+
+export function FileIcon({ type }: { type: string }) {
+  const Icon = iconOf(type)
+  return <Icon size={20} stroke={1.5} aria-hidden style={{ flexShrink: 0 }} />
+}
+
+function iconOf(type: string) {
+  if (type.startsWith('image/')) return IconPhoto
+  if (type === 'application/pdf') return IconFileTypePdf
+  if (type === 'message/rfc822') return IconMail
+  if (/zip|compressed|tar|rar/.test(type)) return IconFileZip
+  if (/spreadsheet|excel|csv/.test(type)) return IconTable
+  if (type.startsWith('text/') || /word|document/.test(type)) return IconFileText
+  return IconFile
+}

@@ -1,0 +1,53 @@
+// A reply in the making, kept in this browser until it is sent: a closed tab, an ended session or a failure loses nothing.
+import { useState } from 'react'
+import type { Uploaded } from './upload'
+
+export type Draft = {
+  html: string
+  /** null: as the conversation suggests */
+  to: string[] | null
+  cc: string[] | null
+  bcc: string[]
+  attachments: Uploaded[]
+  note: string
+  /** ms; uploads that wait longer than a day are gone on the server */
+  savedAt: number
+}
+
+const EMPTY: Draft = { html: '', to: null, cc: null, bcc: [], attachments: [], note: '', savedAt: 0 }
+const UPLOAD_LIFE_MS = 23 * 3_600_000
+
+/** The ticket's draft of this person and a way to change parts of it. */
+export function useDraft(userId: string, ticketId: string) {
+  const key = `postroom.draft.${userId}.${ticketId}`
+  const [draft, setDraft] = useState(() => load(key))
+  const update = (change: Partial<Draft>) =>
+    setDraft((before) => {
+      const next = { ...before, ...change, savedAt: Date.now() }
+      save(key, next)
+      return next
+    })
+  return [draft, update] as const
+}
+
+/** What is left of a draft once the reply is sent: the note has its own life. */
+export const SENT: Partial<Draft> = { html: '', to: null, cc: null, bcc: [], attachments: [] }
+
+function load(key: string): Draft {
+  try {
+    const stored = { ...EMPTY, ...(JSON.parse(localStorage.getItem(key) ?? '{}') as Partial<Draft>) }
+    return Date.now() - stored.savedAt > UPLOAD_LIFE_MS ? { ...stored, attachments: [] } : stored
+  } catch {
+    return EMPTY
+  }
+}
+
+function save(key: string, draft: Draft) {
+  const empty = !draft.html && !draft.note && draft.attachments.length === 0
+  try {
+    if (empty) localStorage.removeItem(key)
+    else localStorage.setItem(key, JSON.stringify(draft))
+  } catch {
+    // Storage is full or forbidden: the draft lives as long as the tab.
+  }
+}
