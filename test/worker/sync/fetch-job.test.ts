@@ -1,0 +1,430 @@
+import { env } from 'cloudflare:test'
+import { describe, expect, it } from 'vitest'
+import type { Job } from '../../../worker/contract/jobs'
+import type { StoredMail } from '../../../worker/contract/pipeline'
+import { settingsOf } from '../../../worker/env'
+import { LIMITS } from '../../../worker/mail/limits'
+import { sha256Hex } from '../../../worker/platform/ids'
+import { ProviderError } from '../../../worker/providers/provider'
+import { type FetchDeps, type FetchOutcome, runFetch } from '../../../worker/sync/fetch-job'
+import { runPass } from '../../../worker/sync/pass'
+import { type FakeMailbox, fakeMailbox, largeMail, smallMail } from '../../support/fake-provider'
+import { givenInbox, ledgerOf, letTimePass } from './rows'
+
+const MB = 1024 * 1024
+const many = (count: number) => Array.from({ length: count }, (_, n) => smallMail(n))
+
+async function setUp(mailbox: FakeMailbox, columns: Parameters<typeof givenInbox>[0] = {}) {
+  const inbox = await givenInbox(columns)
+  const jobs: Job[] = []
+  const ingested: StoredMail[][] = []
+  const outcomes: FetchOutcome[] = []
+  const queue = {
+    send: async (job: Job) => {
+      jobs.push(job)
+    },
+  }
+  const deps: FetchDeps = {
+    db: inbox.db,
+    keyring: settingsOf(env).keyring,
+    makeProvider: () => mailbox.provider(),
+    blobs: env.BLOBS,
+    clock: Date.now,
+    jobs: queue,
+    onStored: async (_tenant, _inbox, mails) => {
+      ingested.push(mails)
+    },
+    slots: {
+      acquireFetchSlot: async () => 'slot',
+      releaseFetchSlot: async (_slot, outcome) => {
+        outcomes.push(outcome)
+        return { wanted: false }
+      },
+    },
+    random: () => 0.5,
+  }
+  const pass = () =>
+    runPass(
+      { db: inbox.db, jobs: { send: async () => {} }, provider: mailbox.provider(), clock: Date.now },
+      { inboxId: inbox.inboxId, cursor: null, mailbox: 1 },
+      async () => {},
+    )
+  await pass()
+  const run = (changed: Partial<FetchDeps> = {}) =>
+    runFetch({ ...deps, ...changed }, { kind: 'fetch', tenantId: inbox.tenantId, inboxId: inbox.inboxId })
+  return { inbox, jobs, ingested, outcomes, deps, run, pass, rows: () => ledgerOf(inbox) }
+}
+
+describe('fetching small mails', () => {
+  it('stores each byte for byte with digest, size and time of arrival, and hands it on with its bytes', async () => {
+    const mailbox = fakeMailbox(many(3))
+    const t = await setUp(mailbox)
+    await t.run()
+    const rows = await t.rows()
+    for (const [n, row] of rows.entries()) {
+      const raw = mailbox.mails[n]?.raw ?? new Uint8Array()
+      const object = await env.BLOBS.get(row.raw_key ?? '')
+      expect(new Uint8Array((await object?.arrayBuffer()) ?? new ArrayBuffer())).toEqual(raw)
+      expect(row).toMatchObject({
+        state: 'stored',
+        size: raw.length,
+        digest: await sha256Hex(raw),
+        attempts: 0,
+        received_at: 1_700_000_000_000,
+      })
+    }
+    expect(t.ingested).toHaveLength(1)
+    expect(t.ingested[0]?.map((mail) => mail.ledgerId).sort()).toEqual(rows.map((row) => row.id).sort())
+    expect(t.ingested[0]?.every((mail) => mail.bytes !== null)).toBe(true)
+  })
+
+  it('takes a whole mailbox over one connection, in batches, oldest first, and closes it', async () => {
+    const mailbox = fakeMailbox(many(120))
+    const t = await setUp(mailbox)
+    const { opened } = mailbox.log
+    await t.run()
+    expect(mailbox.log.opened - opened).toBe(1)
+    expect(mailbox.log.closed).toBe(1)
+    expect(mailbox.log.fetched).toEqual(Array.from({ length: 120 }, (_, n) => `fake:${n}`))
+    expect(t.ingested.map((mails) => mails.length)).toEqual([50, 50, 20])
+  })
+
+  it('costs a handful of D1 calls per batch, however many mails it has', async () => {
+    const t = await setUp(fakeMailbox(many(50)))
+    let calls = 0
+    const counted = new Proxy(t.inbox.db, {
+      get(target, name, self) {
+        if (name === 'prepare') calls++
+        return Reflect.get(target, name, self)
+      },
+    })
+    await t.run({ db: counted })
+    // claim, stored, and the two claims that find nothing more
+    expect(calls).toBe(4)
+  })
+
+  it('fetches nothing twice', async () => {
+    const mailbox = fakeMailbox(many(2))
+    const t = await setUp(mailbox)
+    await t.run()
+    await t.run()
+    expect(mailbox.log.fetched).toEqual(['fake:0', 'fake:1'])
+  })
+
+  it('goes on after the time of one job by sending itself another', async () => {
+    const mailbox = fakeMailbox(many(60))
+    const t = await setUp(mailbox)
+    let now = Date.now()
+    await t.run({
+      clock: () => now,
+      onStored: async () => {
+        now += 60_000
+      },
+      blobs: new Proxy(env.BLOBS, {
+        get(target, name) {
+          now += 1_000
+          const value = Reflect.get(target, name)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      }),
+    })
+    expect(t.jobs).toEqual([{ kind: 'fetch', tenantId: t.inbox.tenantId, inboxId: t.inbox.inboxId }])
+    expect((await t.rows()).filter((row) => row.state === 'discovered')).toHaveLength(10)
+  })
+
+  it('stores on while ingest fails, and leaves those rows to the sweeper', async () => {
+    const t = await setUp(fakeMailbox(many(60)))
+    await t.run({
+      onStored: async () => {
+        throw new Error('ingest is broken')
+      },
+    })
+    const rows = await t.rows()
+    expect(rows.every((row) => row.state === 'stored' && row.due_at !== null)).toBe(true)
+  })
+
+  it('does nothing while enough jobs are at work', async () => {
+    const mailbox = fakeMailbox(many(1))
+    const t = await setUp(mailbox)
+    await t.run({ slots: { ...t.deps.slots, acquireFetchSlot: async () => null } })
+    expect(mailbox.log.fetched).toEqual([])
+  })
+
+  it('sends a job for one that was turned away meanwhile', async () => {
+    const t = await setUp(fakeMailbox(many(1)))
+    await t.run({ slots: { ...t.deps.slots, releaseFetchSlot: async () => ({ wanted: true }) } })
+    expect(t.jobs).toHaveLength(1)
+  })
+
+  it.each([
+    ['paused', { paused: true }],
+    ['archived', { archived: true }],
+    ['disconnected', { connected: false }],
+  ])('leaves the rows of a %s inbox as they are', async (_name, columns) => {
+    const mailbox = fakeMailbox(many(1))
+    const t = await setUp(mailbox, columns)
+    await t.run()
+    expect(mailbox.log.fetched).toEqual([])
+    expect((await t.rows())[0]).toMatchObject({ state: 'discovered', attempts: 0 })
+  })
+})
+
+describe('a mail that cannot be fetched', () => {
+  it('that was expunged meanwhile ends as gone', async () => {
+    const t = await setUp(fakeMailbox([{ ...smallMail(0), fails: 'not_found' }, smallMail(1)]))
+    await t.run()
+    const [gone, other] = await t.rows()
+    expect(gone).toMatchObject({ state: 'done', disposition: 'gone', due_at: null })
+    expect(other?.state).toBe('stored')
+  })
+
+  it.each(['transient', 'withheld', 'breaks_before', 'breaks_midway'] as const)(
+    'because the server says or does "%s" is quarantined with its cause after bounded tries, and the others flow on',
+    async (fails) => {
+      const mailbox = fakeMailbox([smallMail(0), { ...smallMail(1), fails }, smallMail(2), smallMail(3)])
+      const t = await setUp(mailbox)
+      for (let round = 0; round < 12; round++) {
+        await letTimePass(t.inbox)
+        await t.run()
+        // Mail goes on arriving, as it does in a mailbox that is alive.
+        mailbox.mails.push(smallMail(100 + round))
+        await t.pass()
+      }
+      await letTimePass(t.inbox)
+      await t.run()
+      const rows = await t.rows()
+      expect(rows[1]).toMatchObject({ state: 'done', disposition: 'quarantined', reason: 'fetch_failed' })
+      expect(rows[1]?.error).toMatch(/\.$/)
+      const others = rows.filter((_, n) => n !== 1)
+      expect(others).toHaveLength(15)
+      expect(others.every((row) => row.state === 'stored')).toBe(true)
+    },
+  )
+
+  it('as the first of the mailbox does not stop the mails behind it, nor cost them an attempt', async () => {
+    const mailbox = fakeMailbox([{ ...smallMail(0), fails: 'breaks_before' }, smallMail(1), smallMail(2)])
+    const t = await setUp(mailbox)
+    await t.run()
+    expect((await t.rows()).map((row) => [row.state, row.attempts])).toEqual([
+      ['discovered', 1],
+      ['discovered', 0],
+      ['discovered', 0],
+    ])
+    expect(t.outcomes[0]).toMatchObject({ received: 0, failure: { code: 'fake_closed' } })
+    await env.DB.prepare('UPDATE ledger SET due_at = due_at - 20000 WHERE inbox_id = ?').bind(t.inbox.inboxId).run()
+    await t.run()
+    expect((await t.rows()).map((row) => row.state)).toEqual(['discovered', 'stored', 'stored'])
+  })
+
+  it('and killed its worker three times is claimed alone, so that it takes no other down with it', async () => {
+    const mailbox = fakeMailbox(many(3))
+    const t = await setUp(mailbox)
+    await env.DB.prepare("UPDATE ledger SET attempts = 3 WHERE inbox_id = ? AND identity = 'fake:0'")
+      .bind(t.inbox.inboxId)
+      .run()
+    await t.run()
+    expect(mailbox.log.fetched).toEqual(['fake:1', 'fake:2', 'fake:0'])
+    expect(t.ingested.map((mails) => mails.length)).toEqual([2, 1])
+  })
+
+  it('and killed its worker eight times is not tried again', async () => {
+    const mailbox = fakeMailbox(many(2))
+    const t = await setUp(mailbox)
+    await env.DB.prepare("UPDATE ledger SET attempts = 8 WHERE inbox_id = ? AND identity = 'fake:0'")
+      .bind(t.inbox.inboxId)
+      .run()
+    await t.run()
+    expect(mailbox.log.fetched).toEqual(['fake:1'])
+    expect((await t.rows())[0]).toMatchObject({
+      disposition: 'quarantined',
+      reason: 'fetch_failed',
+      error: expect.any(String),
+    })
+  })
+
+  it('because it is larger than we read is quarantined without being fetched', async () => {
+    const mailbox = fakeMailbox([{ ...smallMail(0), claimedSize: LIMITS.rawMessage + 1 }, smallMail(1)])
+    const t = await setUp(mailbox)
+    await t.run()
+    expect(mailbox.log.fetched).toEqual(['fake:1'])
+    expect((await t.rows())[0]).toMatchObject({ disposition: 'quarantined', reason: 'too_large' })
+  })
+})
+
+describe('a connection that fails', () => {
+  it.each([
+    ['an outage', new ProviderError('transient', 'closed', 'The server cannot be reached.')],
+    ['a refused login', new ProviderError('auth_revoked', 'imap_auth_failed', 'The password was refused.')],
+    ['a busy server', new ProviderError('rate_limited', 'slow', 'Slow down.', { retryAfter: 300_000 })],
+  ])('by %s costs no mail an attempt, is reported, and the rows wait', async (_name, error) => {
+    const mailbox = fakeMailbox(many(3))
+    mailbox.fetching = error
+    const t = await setUp(mailbox)
+    for (let round = 0; round < 10; round++) {
+      await letTimePass(t.inbox)
+      await t.run()
+    }
+    const rows = await t.rows()
+    expect(rows.map((row) => [row.state, row.attempts])).toEqual(Array(3).fill(['discovered', 0]))
+    expect(rows.every((row) => (row.due_at ?? 0) >= Date.now() + (error.retryAfter ?? 10_000) - 5_000)).toBe(true)
+    expect(t.outcomes).toHaveLength(10)
+    expect(t.outcomes[0]).toMatchObject({ received: 0, failure: { kind: error.kind } })
+  })
+
+  it('in the middle of a batch keeps what has arrived', async () => {
+    const t = await setUp(
+      fakeMailbox([smallMail(0), smallMail(1), { ...smallMail(2), fails: 'breaks_midway' }, smallMail(3)]),
+    )
+    await t.run()
+    expect((await t.rows()).map((row) => [row.state, row.attempts])).toEqual([
+      ['stored', 0],
+      ['stored', 0],
+      ['discovered', 1],
+      ['discovered', 0],
+    ])
+    expect(t.ingested[0]).toHaveLength(2)
+  })
+})
+
+describe('a worker that is killed', () => {
+  it('leaves rows that nobody else takes during the lease and anybody takes after it', async () => {
+    const mailbox = fakeMailbox(many(2))
+    const t = await setUp(mailbox)
+    await env.DB.prepare('UPDATE ledger SET due_at = ?, attempts = 1 WHERE inbox_id = ?')
+      .bind(Date.now() + 30_000, t.inbox.inboxId)
+      .run()
+    await t.run()
+    expect(mailbox.log.fetched).toEqual([])
+    await letTimePass(t.inbox)
+    await t.run()
+    expect((await t.rows()).map((row) => row.state)).toEqual(['stored', 'stored'])
+  })
+
+  it('after the objects were written and before the rows were changes nothing but the time', async () => {
+    const mailbox = fakeMailbox(many(2))
+    const t = await setUp(mailbox)
+    const broken = new Proxy(t.inbox.db, {
+      get(target, name, self) {
+        if (name !== 'prepare') return Reflect.get(target, name, self)
+        return (sql: string, ...params: (string | number | null)[]) => {
+          if (sql.includes("state = 'stored', raw_key")) throw new Error('killed')
+          return target.prepare(sql, ...params)
+        }
+      },
+    })
+    await expect(t.run({ db: broken })).rejects.toThrow('killed')
+    await letTimePass(t.inbox)
+    await t.run()
+    expect((await t.rows()).map((row) => row.state)).toEqual(['stored', 'stored'])
+    expect((await env.BLOBS.list({ prefix: `${t.inbox.tenantId}/raw/` })).objects).toHaveLength(2)
+  })
+})
+
+describe('a large mail', () => {
+  const size = 20 * MB + 123
+
+  async function expectStored(t: Awaited<ReturnType<typeof setUp>>, raw: Uint8Array) {
+    const [row] = await t.rows()
+    expect(row).toMatchObject({ state: 'stored', size: raw.length, digest: await sha256Hex(raw), upload: null })
+    const object = await env.BLOBS.get(row?.raw_key ?? '')
+    expect(await sha256Hex(new Uint8Array((await object?.arrayBuffer()) ?? new ArrayBuffer()))).toBe(
+      await sha256Hex(raw),
+    )
+  }
+
+  it('goes to R2 in parts and is handed on without its bytes', async () => {
+    const mail = largeMail(size)
+    const t = await setUp(fakeMailbox([mail]))
+    await t.run()
+    await expectStored(t, mail.raw)
+    expect(t.ingested).toEqual([[{ ledgerId: (await t.rows())[0]?.id, bytes: null }]])
+  })
+
+  it('is claimed alone and lets small mails pass together', async () => {
+    const t = await setUp(fakeMailbox([smallMail(0), largeMail(size), smallMail(2), smallMail(3)]))
+    await t.run()
+    expect(t.ingested.map((mails) => mails.length)).toEqual([1, 1, 2])
+  })
+
+  it('resumes where it was cut instead of starting again', async () => {
+    const mail = largeMail(size)
+    const mailbox = fakeMailbox([{ ...mail, fails: 'breaks_midway' }])
+    const t = await setUp(mailbox)
+    await t.run()
+    expect((await t.rows())[0]).toMatchObject({ state: 'discovered', attempts: 1 })
+    mailbox.mails = [mail]
+    mailbox.log.bytes = 0
+    await letTimePass(t.inbox)
+    await t.run()
+    expect(mailbox.log.resumedAt).toEqual([8 * MB])
+    expect(mailbox.log.bytes).toBe(size - 8 * MB)
+    await expectStored(t, mail.raw)
+  })
+
+  it('is stored whole when the server cannot resume', async () => {
+    const mail = largeMail(size)
+    const mailbox = fakeMailbox([{ ...mail, fails: 'breaks_midway' }])
+    const t = await setUp(mailbox)
+    await t.run()
+    mailbox.mails = [mail]
+    mailbox.canResume = false
+    await letTimePass(t.inbox)
+    await t.run()
+    await expectStored(t, mail.raw)
+  })
+
+  it('starts anew when R2 has forgotten the upload', async () => {
+    const mail = largeMail(size)
+    const mailbox = fakeMailbox([{ ...mail, fails: 'breaks_midway' }])
+    const t = await setUp(mailbox)
+    await t.run()
+    mailbox.mails = [mail]
+    await env.DB.prepare("UPDATE ledger SET upload = json_set(upload, '$.uploadId', 'forgotten') WHERE inbox_id = ?")
+      .bind(t.inbox.inboxId)
+      .run()
+    await letTimePass(t.inbox)
+    await t.run()
+    expect((await t.rows())[0]).toMatchObject({ state: 'discovered', upload: null })
+    await letTimePass(t.inbox)
+    await t.run()
+    await expectStored(t, mail.raw)
+  })
+
+  it('that was complete in R2 when its worker was killed is not fetched again', async () => {
+    const mail = largeMail(size)
+    const mailbox = fakeMailbox([mail])
+    const t = await setUp(mailbox)
+    const broken = new Proxy(t.inbox.db, {
+      get(target, name, self) {
+        if (name !== 'prepare') return Reflect.get(target, name, self)
+        return (sql: string, ...params: (string | number | null)[]) => {
+          if (sql.includes("state = 'stored', raw_key")) throw new Error('killed')
+          return target.prepare(sql, ...params)
+        }
+      },
+    })
+    await expect(t.run({ db: broken })).rejects.toThrow('killed')
+    mailbox.log.bytes = 0
+    await letTimePass(t.inbox)
+    await t.run()
+    expect(mailbox.log.bytes).toBe(0)
+    await expectStored(t, mail.raw)
+    expect((await t.rows())[0]?.received_at).toBe(1_700_000_000_000)
+  })
+
+  it('that keeps breaking but gets on every time is never given up', async () => {
+    const mail = largeMail(size)
+    const mailbox = fakeMailbox([{ ...mail, fails: 'breaks_midway' }])
+    const t = await setUp(mailbox)
+    await env.DB.prepare('UPDATE ledger SET attempts = 7 WHERE inbox_id = ?').bind(t.inbox.inboxId).run()
+    await t.run()
+    expect((await t.rows())[0]).toMatchObject({ state: 'discovered', attempts: 1 })
+  })
+
+  it('whose server lies about its size is stored as what it is', async () => {
+    const mail = largeMail(9 * MB)
+    const t = await setUp(fakeMailbox([{ ...mail, claimedSize: 10 }]))
+    await t.run()
+    await expectStored(t, mail.raw)
+  })
+})

@@ -1,0 +1,91 @@
+// What the sync tests share: rows in D1, and reading the ledger back.
+import { env } from 'cloudflare:test'
+import { settingsOf } from '../../../worker/env'
+import { tenantDb } from '../../../worker/platform/db'
+import { sealConnection } from '../../../worker/sync/credentials'
+
+let counter = 0
+
+/** A connected IMAP inbox of a tenant of its own. */
+export async function givenInbox(
+  columns: {
+    type?: 'imap' | 'forward'
+    address?: string
+    paused?: boolean
+    archived?: boolean
+    connected?: boolean
+    nextPollAt?: number
+  } = {},
+) {
+  const n = `${Date.now().toString(36)}${counter++}`
+  const owner = { tenantId: `ten_${n}`, inboxId: `inb_${n}` }
+  const server = {
+    host: 'imap.example.com',
+    port: 993,
+    security: 'tls' as const,
+    username: 'u',
+    password: 'stored-secret',
+  }
+  const sealed =
+    columns.connected === false || columns.type === 'forward'
+      ? { config: null, credentials: null }
+      : await sealConnection(settingsOf(env).keyring, owner.tenantId, owner.inboxId, { imap: server, smtp: server })
+  await env.DB.batch([
+    env.DB.prepare("INSERT INTO tenants (id, name, plan, created_at) VALUES (?, 'T', 'enterprise', 1)").bind(
+      owner.tenantId,
+    ),
+    env.DB.prepare(
+      `INSERT INTO inboxes (id, tenant_id, name, display_name, email_address, connection_type, status, config, credentials,
+         connected_at, next_poll_at, paused_at, archived_at, created_at, updated_at)
+       VALUES (?, ?, 'Support', 'Support', ?, ?, 'connected', ?, ?, 1, ?, ?, ?, 1, 1)`,
+    ).bind(
+      owner.inboxId,
+      owner.tenantId,
+      columns.address ?? `${n}@example.com`,
+      columns.type ?? 'imap',
+      sealed.config,
+      sealed.credentials,
+      columns.nextPollAt ?? null,
+      columns.paused ? 1 : null,
+      columns.archived ? 1 : null,
+    ),
+  ])
+  return { ...owner, db: tenantDb(env.DB, owner.tenantId) }
+}
+
+export type Row = {
+  id: string
+  identity: string
+  state: string
+  disposition: string | null
+  reason: string | null
+  attempts: number
+  due_at: number | null
+  raw_key: string | null
+  size: number | null
+  digest: string | null
+  upload: string | null
+  error: string | null
+  received_at: number | null
+}
+
+/** The ledger of an inbox in the order of discovery. */
+export async function ledgerOf(owner: { tenantId: string; inboxId: string }): Promise<Row[]> {
+  const { results } = await env.DB.prepare('SELECT * FROM ledger WHERE tenant_id = ? AND inbox_id = ? ORDER BY rowid')
+    .bind(owner.tenantId, owner.inboxId)
+    .all<Row>()
+  return results
+}
+
+export async function inboxRow(owner: { inboxId: string }) {
+  return env.DB.prepare('SELECT * FROM inboxes WHERE id = ?')
+    .bind(owner.inboxId)
+    .first<Record<string, string | number | null>>()
+}
+
+/** Makes every row claimable now, as if its lease or backoff had passed. */
+export async function letTimePass(owner: { inboxId: string }): Promise<void> {
+  await env.DB.prepare('UPDATE ledger SET due_at = 1 WHERE inbox_id = ? AND due_at IS NOT NULL')
+    .bind(owner.inboxId)
+    .run()
+}
