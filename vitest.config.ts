@@ -31,6 +31,7 @@ export default defineConfig({
         plugins: [await workerd()],
         test: {
           name: 'imap',
+          globalSetup: ['./test/support/imap-global-setup.ts'],
           include: ['test/imap/**/*.test.ts'],
           setupFiles: ['./test/support/migrations.ts'],
           testTimeout: 60_000,
