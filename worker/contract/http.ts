@@ -4,8 +4,6 @@ import { HTTP_LIMITS } from './limits'
 
 export const Email = z.string().trim().toLowerCase().max(HTTP_LIMITS.email).pipe(z.email())
 export const Name = z.string().trim().min(1).max(HTTP_LIMITS.name)
-/** ISO 8601 UTC */
-export const Time = z.string()
 
 /** RFC 9457 problem details. */
 export const Problem = z.object({

@@ -52,6 +52,17 @@ it('changes a plan with effect from the next request', async () => {
   expect((await call('PATCH', '/tenants/ten_nobody', { json: { plan: 'business' } })).status).toBe(404)
 })
 
+it('invites an owner into a tenant that nobody can sign in to any more', async () => {
+  const tenant = await makeTenant()
+  const invite = (id: string, email: string) =>
+    call('POST', `/tenants/${id}/invitations`, { json: { email, role: 'owner' } })
+  const response = await invite(tenant.tenantId, 'rescue@example.test')
+  expect(response.status).toBe(201)
+  expect(await response.json()).toMatchObject({ url: expect.stringMatching(/\/accept-invite#token=[\w-]{43}$/) })
+  expect((await invite('ten_nobody', 'rescue2@example.test')).status).toBe(404)
+  expect((await invite(tenant.tenantId, `owner@${tenant.tenantId.slice(4)}.test`)).status).toBe(409)
+})
+
 it('lists all tenants in pages', async () => {
   for (let i = 0; i < 3; i++) await makeTenant()
   const seen: string[] = []

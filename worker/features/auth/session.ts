@@ -4,6 +4,7 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { createMiddleware } from 'hono/factory'
 import type { AppEnv, Session } from '../../platform/http/context'
 import { newToken, sha256Hex } from '../../platform/ids'
+import { type SystemDb, systemDb } from '../../platform/system-db'
 
 const COOKIE = 'postroom_session'
 const DAY = 86_400_000
@@ -36,15 +37,15 @@ function cookieOptions(c: Context<AppEnv>) {
 /** Finds the session of the cookie, if it holds one, and leaves it on the context; routes decide whether they need it. */
 export const sessionFromCookie = createMiddleware<AppEnv>(async (c, next) => {
   const token = getCookie(c, COOKIE)
-  c.set('session', token ? await findSession(c.env.DB, token, c.get('clock')()) : null)
+  c.set('session', token ? await findSession(systemDb(c.env.DB), token, c.get('clock')()) : null)
   await next()
 })
 
 type SessionRow = Session & { lastSeenAt: number }
 
-async function findSession(database: D1Database, token: string, now: number): Promise<Session | null> {
+async function findSession({ d1 }: SystemDb, token: string, now: number): Promise<Session | null> {
   if (!/^[A-Za-z0-9_-]{43}$/.test(token)) return null
-  const row = await database
+  const row = await d1
     .prepare(
       `SELECT s.token_hash AS tokenHash, s.last_seen_at AS lastSeenAt, s.tenant_id AS tenantId, t.name AS tenantName, t.plan AS plan,
               u.id AS userId, u.name AS userName, u.email AS userEmail, u.role AS role
@@ -58,7 +59,7 @@ async function findSession(database: D1Database, token: string, now: number): Pr
   if (!row) return null
   const { lastSeenAt, ...session } = row
   if (now - lastSeenAt > TOUCH_EVERY) {
-    await database.prepare('UPDATE sessions SET last_seen_at = ?2 WHERE token_hash = ?1').bind(row.tokenHash, now).run()
+    await d1.prepare('UPDATE sessions SET last_seen_at = ?2 WHERE token_hash = ?1').bind(row.tokenHash, now).run()
   }
   return session
 }

@@ -1,6 +1,8 @@
 // Routes of the installation's operator: bearer OPERATOR_TOKEN, 404 while none is set. `npm run tenant` calls them.
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import {
+  InviteAnswer,
+  InviteBody,
   OperatorNewTenantAnswer,
   OperatorPlanBody,
   OperatorTenantAnswer,
@@ -11,7 +13,13 @@ import { PageQuery } from '../../contract/http'
 import type { AppEnv } from '../../platform/http/context'
 import { answers, json, operatorRoute, query } from '../../platform/http/route'
 import { systemDb } from '../../platform/system-db'
-import { changePlan, createTenant, listTenants } from './service'
+import { changePlan, createTenant, inviteInto, listTenants } from './service'
+
+const depsOf = (c: Context<AppEnv>) => ({
+  db: systemDb(c.env.DB),
+  now: c.get('clock')(),
+  appUrl: c.get('settings').APP_URL,
+})
 
 export const tenantRoutes = new Hono<AppEnv>()
   .get(
@@ -27,10 +35,9 @@ export const tenantRoutes = new Hono<AppEnv>()
     json(OperatorTenantBody),
     answers(201, OperatorNewTenantAnswer),
     async (c) => {
-      const { APP_URL: appUrl, DEFAULT_PLAN } = c.get('settings')
       const body = c.req.valid('json')
-      const deps = { db: systemDb(c.env.DB), now: c.get('clock')(), appUrl }
-      return c.json(await createTenant(deps, { ...body, plan: body.plan ?? DEFAULT_PLAN }), 201)
+      const plan = body.plan ?? c.get('settings').DEFAULT_PLAN
+      return c.json(await createTenant(depsOf(c), { ...body, plan }), 201)
     },
   )
   .patch(
@@ -39,4 +46,11 @@ export const tenantRoutes = new Hono<AppEnv>()
     json(OperatorPlanBody),
     answers(200, OperatorTenantAnswer),
     async (c) => c.json({ tenant: await changePlan(systemDb(c.env.DB), c.req.param('id'), c.req.valid('json').plan) }),
+  )
+  .post(
+    '/operator/tenants/:id/invitations',
+    operatorRoute('Invite a person into a tenant; answers the link to hand over'),
+    json(InviteBody),
+    answers(201, InviteAnswer),
+    async (c) => c.json(await inviteInto(depsOf(c), { ...c.req.valid('json'), tenantId: c.req.param('id') }), 201),
   )
