@@ -47,6 +47,18 @@ const HARMLESS_FUNCTIONS = new Set(['rgb', 'rgba', 'hsl', 'hsla', 'calc', 'min',
 const DATA_IMAGE = /^data:image\/(?:png|gif|jpe?g|webp|bmp|avif|x-icon);base64,[a-z0-9+/=\s]*$/i
 const LINK = /^(?:https?:\/\/|mailto:|tel:)/i
 
+const LIMIT = {
+  /** Nested layout tables go some dozens deep; deeper is an attack on the browser that shows it. */
+  shownDepth: 250,
+  /** Tree builders look through all open tags for each closing one, so time grows with the square of the depth. */
+  depth: 2_000,
+  style: 10_000,
+}
+/** Tags that have no end or that the next one of their kind ends. */
+const SELF_ENDING = new Set(
+  'area base br col embed hr img input link meta param source track wbr p li dt dd td th tr option'.split(' '),
+)
+
 type Attributes = sanitize.Attributes
 
 /**
@@ -54,6 +66,7 @@ type Attributes = sanitize.Attributes
  * `data-remote-src` or `data-remote-background`.
  */
 export function sanitizeHtml(html: string, options: SanitizeOptions): { html: string; blockedRemote: number } {
+  if (isTooDeep(html)) return { html: `<pre>${wordsOf(html)}</pre>`, blockedRemote: 0 }
   let blockedRemote = 0
 
   /** Moves a remote address aside, maps cid: and drops whatever else is no picture. */
@@ -88,8 +101,7 @@ export function sanitizeHtml(html: string, options: SanitizeOptions): { html: st
     allowedSchemesAppliedToAttributes: ['href', 'src', 'background'],
     allowProtocolRelative: false,
     parseStyleAttributes: false,
-    // Nested layout tables go some dozens deep; deeper is an attack on the browser that shows it.
-    nestingLimit: 250,
+    nestingLimit: LIMIT.shownDepth,
     transformTags: {
       '*': (tagName, attributes) => ({ tagName, attribs: styled(attributes) }),
       // The page colour of a newsletter lives on its body.
@@ -106,6 +118,29 @@ export function sanitizeHtml(html: string, options: SanitizeOptions): { html: st
   return { html: clean, blockedRemote }
 }
 
+/** Counts open tags by name, so that closing tags without an opening one do not hide how deep it is. */
+function isTooDeep(html: string): boolean {
+  const open = new Map<string, number>()
+  let depth = 0
+  for (const [, slash, tag = ''] of html.matchAll(/<(\/?)([a-z][a-z0-9]*)/gi)) {
+    const name = tag.toLowerCase()
+    const count = open.get(name) ?? 0
+    if (SELF_ENDING.has(name) || (slash && count === 0)) continue
+    open.set(name, slash ? count - 1 : count + 1)
+    depth += slash ? -1 : 1
+    if (depth > LIMIT.depth) return true
+  }
+  return false
+}
+
+/** The words of HTML that no tree is built of. */
+function wordsOf(html: string): string {
+  return html
+    .replace(/<[^<>]*>/g, ' ')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+}
+
 /** A link opens elsewhere and says nothing about where it was clicked; one that leads nowhere outside is no link. */
 function linked({ href, target: _target, rel: _rel, ...rest }: Attributes): Attributes {
   const url = withoutControls(href ?? '')
@@ -120,7 +155,7 @@ function styled({ style, ...rest }: Attributes): Attributes {
 /** Declarations of harmless properties. Escapes, comments and unknown functions do not pass, so nothing can be hidden in them. */
 function safeStyle(style: string): string {
   return style
-    .slice(0, 10_000)
+    .slice(0, LIMIT.style)
     .split(';')
     .flatMap((declaration) => {
       const colon = declaration.indexOf(':')

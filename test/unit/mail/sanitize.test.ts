@@ -151,7 +151,7 @@ describe('sanitizeHtml', () => {
     ).toBe('Hello Ada Sale now')
     expect(html).toContain('width="600"')
     expect(html).toContain('bgcolor="#eeeeee"')
-    expect(html).toContain("font-family:Arial, 'Helvetica Neue', sans-serif".replaceAll("'", "'"))
+    expect(html).toContain("font-family:Arial, 'Helvetica Neue', sans-serif")
     expect(html).toContain('max-width:600px')
     expect(html).toContain('background-color:rgba(0, 0, 0, .5)')
     expect(html).toContain('font:bold 14px/20px Arial')
@@ -175,8 +175,25 @@ describe('sanitizeHtml', () => {
       '&#x'.repeat(100_000),
       '<style>'.repeat(50_000),
       '<iframe>'.repeat(50_000),
+      '<b>'.repeat(200_000) + '</i>'.repeat(200_000),
+      ('<b>'.repeat(900) + '</i>'.repeat(900)).repeat(200),
+      '<table><tr><td>'.repeat(50_000),
+      '<p><div>'.repeat(50_000),
     ])
       expectHarmless(clean(html))
-    expect(performance.now() - started).toBeLessThan(10_000)
+    expect(performance.now() - started).toBeLessThan(5_000)
+  })
+
+  test('shows the words of a mail that is nested beyond reason', () => {
+    const { html } = sanitizeHtml(
+      `${'<div>'.repeat(5_000)}Hello <b onclick="x">Ada</b> & 1 < 2 <img src=x onerror=alert(1)`,
+      closed,
+    )
+    expectHarmless(html)
+    expect(html).toMatch(/^<pre>\s+Hello {2}Ada {2}& 1 &lt; 2 &lt;img src=x onerror=alert\(1\)<\/pre>$/)
+  })
+
+  test('a long mail of open paragraphs and rows is not nested', () => {
+    expect(clean(`<table>${'<tr><td><p>x<br>'.repeat(5_000)}</table>`)).toMatch(/^<table><tbody>|^<table><tr>/)
   })
 })
