@@ -7,6 +7,8 @@ import type { Address } from './types'
 type Draft = { phrase: string; raw: string; comment: string; angle: string | null }
 
 const ENCODED_WORD = /=\?[^?\s]{1,80}\?[bBqQ]\?[^?]*\?=/y
+/** A mailbox without brackets is looked at up to here. */
+const MAX_BARE = 2000
 const emptyDraft = (): Draft => ({ phrase: '', raw: '', comment: '', angle: null })
 
 /** Index of the parenthesis that closes the one at `open`; -1 where none does. */
@@ -124,19 +126,22 @@ function cleanName(text: string, email: string): string {
   return name.toLowerCase() === email ? '' : name.slice(0, LIMITS.subjectChars)
 }
 
-function toAddress(draft: Draft): Address | null {
+/** The mailboxes of a draft: one, or several where commas were forgotten between bare addresses. */
+function toAddresses(draft: Draft): Address[] {
   const inBrackets = draft.angle === null ? null : cleanEmail(draft.angle)
   if (inBrackets !== null)
-    return { email: inBrackets, name: cleanName(draft.phrase.trim() || draft.comment, inBrackets) }
-  // No brackets, or nothing in them: the address is the whole phrase ("a @ b . c") or one word of it ("Name a@b.c").
-  const bare = draft.raw.slice(0, 2000)
+    return [{ email: inBrackets, name: cleanName(draft.phrase.trim() || draft.comment, inBrackets) }]
+  // No brackets, or nothing in them: the address is the whole phrase ("a @ b . c") or words of it ("Name a@b.c").
+  const bare = draft.raw.slice(0, MAX_BARE)
   const whole = cleanEmail(bare)
-  if (whole !== null) return { email: whole, name: cleanName(draft.comment, whole) }
-  for (const word of bare.split(/\s+/).reverse()) {
-    const email = word.includes('@') ? cleanEmail(word) : null
-    if (email !== null) return { email, name: cleanName(draft.phrase.replace(word, '').trim() || draft.comment, email) }
-  }
-  return null
+  if (whole !== null) return [{ email: whole, name: cleanName(draft.comment, whole) }]
+  const words = bare.split(/\s+/)
+  const emails = words.flatMap((word) => (word.includes('@') ? (cleanEmail(word) ?? []) : []))
+  const rest = words.filter((word) => cleanEmail(word) === null).join(' ')
+  return emails.map((email) => ({
+    email,
+    name: emails.length > 1 ? '' : cleanName(rest.replaceAll('"', '') || draft.comment, email),
+  }))
 }
 
 /**
@@ -147,20 +152,19 @@ function toAddress(draft: Draft): Address | null {
 export function parseAddressList(value: string | null): Address[] {
   const found: Address[] = []
   for (const draft of drafts(value ?? '')) {
+    const addresses = toAddresses(draft)
+    found.push(...(addresses.length > 0 ? addresses : fromEncoded(draft)))
     if (found.length >= LIMITS.addresses) break
-    const address = toAddress(draft) ?? fromEncoded(draft)
-    if (address) found.push(address)
   }
-  return found
+  return found.slice(0, LIMITS.addresses)
 }
 
 /** Some mailers encode the whole mailbox, "Name <a@b>" or "a@b", as one word. */
-function fromEncoded(draft: Draft): Address | null {
-  if (!draft.phrase.includes('=?')) return null
-  const decoded = cleanLine(decodeWords(draft.phrase))
-  for (const inner of drafts(decoded)) {
-    const address = toAddress(inner)
-    if (address) return address
+function fromEncoded(draft: Draft): Address[] {
+  if (!draft.phrase.includes('=?')) return []
+  for (const inner of drafts(cleanLine(decodeWords(draft.phrase.slice(0, MAX_BARE))))) {
+    const addresses = toAddresses(inner)
+    if (addresses.length > 0) return addresses.slice(0, 1)
   }
-  return null
+  return []
 }

@@ -85,13 +85,22 @@ function lenient(label: string, bytes: Uint8Array): string | null {
   }
 }
 
+/** Escapes that designate nothing, between two encoded words for example, are an error to TextDecoder and harmless to readers. */
+function iso2022jp(bytes: Uint8Array): string | null {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences of RFC 1468 and RFC 2237
+  const raw = latin1(bytes).replace(/\x1b(?:\([A-Z]|\$[@B]|\$\([A-Z])(?=\x1b)/g, '')
+  return lenient('iso-2022-jp', Buffer.from(raw, 'latin1'))
+}
+
 /** Without a usable label: UTF-8 where it is valid, ISO-2022-JP by its escapes, else windows-1252. */
 function guess(bytes: Uint8Array): { text: string; as: string } {
   const raw = latin1(bytes)
   if (isAscii(raw)) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences of RFC 1468
-    const japanese = /\x1b(?:\$[@B]|\([JI])/.test(raw) ? strict('iso-2022-jp', bytes) : null
-    return japanese === null ? { text: raw, as: 'ascii' } : { text: japanese, as: 'iso-2022-jp' }
+    const japanese = /\x1b(?:\$[@B]|\([JI])/.test(raw) ? iso2022jp(bytes) : null
+    return japanese === null || japanese.includes('\ufffd')
+      ? { text: raw, as: 'ascii' }
+      : { text: japanese, as: 'iso-2022-jp' }
   }
   const utf8 = strict('utf-8', bytes)
   if (utf8 !== null) return { text: utf8, as: 'utf-8' }
@@ -162,7 +171,7 @@ export function decodeText(bytes: Uint8Array, label: string | null): DecodedText
     return text === null ? brokenUtf8(bytes) : { text, problem: null }
   }
   const bigEndian = name === 'utf-16' && bytes[0] === 0xfe && bytes[1] === 0xff
-  const text = lenient(bigEndian ? 'utf-16be' : name, bytes)
+  const text = name === 'iso-2022-jp' ? iso2022jp(bytes) : lenient(bigEndian ? 'utf-16be' : name, bytes)
   if (text === null) {
     const { text: guessed, as } = guess(bytes)
     return { text: guessed, problem: as === 'ascii' ? null : `unknown charset "${given.slice(0, 40)}"; read as ${as}` }

@@ -13,7 +13,8 @@ export const LIMITS = {
   headers: 512 * 1024,
   /** header sections of all parts together; parts past it are read as if they had no header */
   headersTotal: 2 * 1024 * 1024,
-  headerFields: 2_000,
+  /** folded lines of one section counted; long To fields fold into thousands */
+  headerLines: 20_000,
   parts: 1_000,
   nesting: 50,
   /** RFC 2046 section 5.1.1 allows 70; mailers have been seen with more */

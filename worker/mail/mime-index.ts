@@ -17,6 +17,11 @@ const DASHES = Buffer.from('--')
 /** A delimiter line may carry white space at its end (RFC 2046 section 5.1.1). */
 const MAX_DELIMITER_LINE = LIMITS.boundary + 768
 
+/** Odd lines in a row that may still be folds. */
+const MAX_SUSPECTS = 10
+const KNOWN_FIELD =
+  /^(?:from|to|cc|subject|date|received|message-id|reply-to|mime-version|content-[\w-]+|x-[\w-]+)[ \t]*:/i
+
 /** A multipart whose delimiter lines are looked for. Closed ones stay until their parent ends: some mailers go on after closing. */
 type Container = { part: IndexedPart; delimiter: string; children: number; closed: boolean }
 /** A complete line. `gap`: length of the line break before it, `next`: offset after its own. */
@@ -50,8 +55,8 @@ export class MimeIndexer {
   private headerLines: string[] = []
   private headerBytes = 0
   private headerBytesTotal = 0
-  /** A line within a header section that starts no field: what follows decides whether it is a broken fold or the body. */
-  private suspect: Line | null = null
+  /** Lines within a header section that start no field: what follows decides whether they are a broken fold or the body. */
+  private suspects: Line[] = []
 
   /** The part whose body is being read; null in preambles, epilogues and beyond the limits. */
   private leaf: IndexedPart | null = null
@@ -74,10 +79,7 @@ export class MimeIndexer {
   end(): MimeIndex {
     if (this.line.length > 0 || this.lineEndsAtCr)
       this.finishLine(this.line.take(), this.offset, this.lineEndsAtCr ? 1 : 0)
-    if (this.state === 'header') {
-      this.acceptSuspect()
-      this.endHeader(this.offset)
-    }
+    if (this.state === 'header') this.endAtHeader()
     this.endLeaf(this.offset)
     this.leaveContainers(0, this.offset)
     return {
@@ -86,6 +88,16 @@ export class MimeIndexer {
       parts: this.parts,
       size: this.offset,
       warnings: [...this.warnings].slice(0, LIMITS.warnings),
+    }
+  }
+
+  /** The message ends within a header section. */
+  private endAtHeader(): void {
+    const [first] = this.suspects
+    if (first && !this.isBrokenFold()) this.endHeader(first.start)
+    else {
+      this.acceptSuspects()
+      this.endHeader(this.offset)
     }
   }
 
@@ -191,58 +203,65 @@ export class MimeIndexer {
     const text = isFirst ? line.text.replace(/^\xef\xbb\xbf/, '') : line.text
     const isField = FIELD_START.test(isFirst ? text.trimStart() : text)
     const isDelimiter = this.findDelimiter(text) !== null
+    const isFold = /^[ \t]/.test(text) && !isFirst
     if (isDelimiter || (text.startsWith('--') && !isField && !isFirst)) {
       // A delimiter line, of this part or of one around it, ends a section that has no empty line.
       this.startBody(line)
     } else if (text === '') {
       // Empty lines before the first field of a message are skipped.
-      if (!isRoot || !isFirst) this.endSection(line)
-    } else if (isField || (/^[ \t]/.test(text) && !isFirst)) {
-      this.acceptSuspect()
+      if (!isRoot || !isFirst || this.suspects.length > 0) this.endSection(line)
+    } else if ((isField || isFold) && this.continuesHeader(text)) {
+      this.acceptSuspects()
       this.addHeaderLine(isFirst ? text.trimStart() : text)
-    } else if (isFirst) {
+    } else if (isFirst && isRoot && /^>?From /.test(text)) {
       // An mbox separator is no header and no body.
-      if (!isRoot || !/^>?From /.test(text)) this.startBody(line)
-    } else if (this.suspect) {
+    } else if ((isFirst && !isRoot) || this.suspects.length >= MAX_SUSPECTS || isField) {
       this.startBody(line)
     } else {
-      this.suspect = line
+      this.suspects.push(line)
     }
+  }
+
+  /** One odd line before a field is a broken fold; several are, where a field follows that only headers have. */
+  private continuesHeader(text: string): boolean {
+    return this.suspects.length < 2 || KNOWN_FIELD.test(text)
   }
 
   /** The empty line that ends a header section. */
   private endSection(line: Line): void {
-    if (this.suspect && !this.isBrokenFold(this.suspect)) {
+    if (this.suspects.length > 0 && !this.isBrokenFold()) {
       this.startBody(line)
       return
     }
-    this.acceptSuspect()
+    this.acceptSuspects()
     this.endHeader(line.next)
   }
 
-  /** The header section ended without an empty line: the body starts at `line`, or at the suspect line before it. */
+  /** The header section ended without an empty line: the body starts at `line`, or at the suspect lines before it. */
   private startBody(line: Line): void {
-    const first = this.suspect
-    this.suspect = null
+    const lines = [...this.suspects, line]
+    this.suspects = []
     if (this.headerLines.length > 0) this.warn('a part has no empty line between header and body')
-    this.endHeader((first ?? line).start)
-    if (first) this.bodyLine(first, true)
-    this.bodyLine(line, true)
+    this.endHeader(lines[0]?.start ?? line.start)
+    for (const one of lines) this.bodyLine(one, true)
   }
 
   /** "Content-Type: image/png;" + "name=a.png": a fold whose indent was lost, at the end of the section. */
-  private isBrokenFold(line: Line): boolean {
-    return (
-      /[;,]\s*$/.test(this.headerLines.at(-1)?.slice(-200) ?? '') ||
-      /^[\w-]+\*?\d*\*?\s*=/.test(line.text.slice(0, 200))
-    )
+  private isBrokenFold(): boolean {
+    const text = this.suspects[0]?.text.slice(0, 200) ?? ''
+    const open = /[;,]\s*$/.test(this.headerLines.at(-1)?.slice(-200) ?? '')
+    return this.suspects.length === 1 && (open || /^[\w-]+\*?\d*\*?\s*=/.test(text))
   }
 
-  private acceptSuspect(): void {
-    if (!this.suspect) return
-    this.warn('a header field was folded without indent')
-    this.addHeaderLine(this.suspect.text)
-    this.suspect = null
+  private acceptSuspects(): void {
+    for (const { text } of this.suspects) {
+      const isBefore = this.headerLines.length === 0
+      this.warn(
+        isBefore ? 'text before the first header field was ignored' : 'a header field was folded without indent',
+      )
+      if (!isBefore) this.addHeaderLine(text)
+    }
+    this.suspects = []
   }
 
   private addHeaderLine(text: string): void {
@@ -251,7 +270,7 @@ export class MimeIndexer {
     const full =
       this.headerBytes > LIMITS.headers ||
       this.headerBytesTotal > LIMITS.headersTotal ||
-      this.headerLines.length >= LIMITS.headerFields
+      this.headerLines.length >= LIMITS.headerLines
     if (full) this.warn('a header section is too large; its end was ignored')
     else this.headerLines.push(text)
   }

@@ -17,7 +17,7 @@ export type DescribedPart = {
 export function describePart(headers: HeaderField[], path: string, defaultType: string): DescribedPart {
   const type = parseParameters(firstHeader(headers, 'content-type') ?? '')
   const disposition = parseParameters(firstHeader(headers, 'content-disposition') ?? '')
-  const contentType = MEDIA_TYPE.test(type.value) ? type.value : type.value === '' ? defaultType : 'text/plain'
+  const contentType = mediaType(type.value, defaultType)
   const filename = disposition.parameters.get('filename') || type.parameters.get('name') || ''
   const boundary = (type.parameters.get('boundary') ?? '').trimEnd()
   const isContainer = contentType.startsWith('multipart/') && boundary !== '' && boundary.length <= LIMITS.boundary
@@ -41,6 +41,13 @@ export function describePart(headers: HeaderField[], path: string, defaultType: 
     },
     delimiter: isContainer ? `--${Buffer.from(boundary, 'utf-8').toString('latin1')}` : null,
   }
+}
+
+/** RFC 2045 section 5.2 reads an unreadable type as text; one that begins as another kind ("application", "image") is a file. */
+function mediaType(value: string, defaultType: string): string {
+  if (MEDIA_TYPE.test(value)) return value
+  if (value === '') return defaultType
+  return /^(?:application|audio|image|video|model|font)\b/.test(value) ? 'application/octet-stream' : 'text/plain'
 }
 
 /** RFC 2183 section 2.8: an unknown disposition is an attachment. */
