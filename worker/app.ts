@@ -8,6 +8,10 @@ import { authRoutes } from './features/auth/routes'
 import { sessionFromCookie } from './features/auth/session'
 import { inboxRoutes } from './features/inboxes/routes'
 import { tenantRoutes } from './features/tenants/routes'
+import { attachmentRoutes } from './features/tickets/attachment.routes'
+import { messageRoutes } from './features/tickets/message.routes'
+import { ticketRoutes } from './features/tickets/routes'
+import { ingestRoutes } from './ingest/routes'
 import type { WorkerModule } from './module'
 import { systemClock } from './platform/clock'
 import { AppError } from './platform/errors'
@@ -52,6 +56,10 @@ export function createApp(modules: WorkerModule[]) {
     .route('/api', peopleRoutes)
     .route('/api', tenantRoutes)
     .route('/api', inboxRoutes)
+    .route('/api', ticketRoutes)
+    .route('/api', messageRoutes)
+    .route('/api', attachmentRoutes)
+    .route('/api', ingestRoutes)
 
   app.get('/api/openapi.json', publicRoute('This list of routes'), answers(200, z.looseObject({})), (c) =>
     c.json(openApi(routeTable(app), VERSION)),

@@ -17,6 +17,9 @@ const BODIES: Record<string, unknown> = {
   'PATCH /api/users/:id': { role: 'agent' },
   'PATCH /api/inboxes/:id': { name: 'Renamed' },
   'DELETE /api/inboxes/:id': { openTickets: { action: 'close' } },
+  'PATCH /api/tickets/:id': { status: 'waiting' },
+  'POST /api/tickets/:id/replies': { text: 'Hello' },
+  'POST /api/tickets/:id/notes': { text: 'For the team' },
 }
 
 const routes = routeTable(createApp([]))
