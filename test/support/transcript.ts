@@ -13,7 +13,7 @@ export function startTranscript() {
     /** Notes an answer whole, but for the cookie it sets: that one is meant to carry the session. */
     async keep(response: Response): Promise<Response> {
       const headers = [...response.headers].filter(([name]) => name !== 'set-cookie')
-      answers.push(JSON.stringify(headers), await response.clone().text())
+      answers.push(JSON.stringify(headers), new TextDecoder().decode(await response.clone().arrayBuffer()))
       return response
     },
     /** The secrets that were found anywhere. */
