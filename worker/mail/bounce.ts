@@ -52,7 +52,8 @@ function fromMailServer(headers: HeaderField[]): boolean {
 /** Groups of fields separated by empty lines; only groups that name a recipient count (RFC 3464 section 2.3). */
 function recipientsOf(text: string): Recipient[] {
   return text
-    .split(/(?:\r\n|\r|\n)[ \t]*(?:\r\n|\r|\n)/)
+    .replace(/\r\n?/g, '\n')
+    .split(/\n[ \t]*\n/)
     .map(fieldsOf)
     .flatMap((fields) => {
       const address = addressField(fields, 'original-recipient') ?? addressField(fields, 'final-recipient')

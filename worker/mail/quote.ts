@@ -119,11 +119,11 @@ function betweenDashes(line: string): 'original' | 'forwarded' | null {
 }
 
 /**
- * From, a date with digits in it and Subject, one below the other, after an empty line or a rule: no writer types all that by chance.
+ * From, a date with digits in it and Subject, one below the other: no writer types all that by chance.
  * Fields that mail programs do not show (Message-ID, Received) mean that somebody pasted raw headers.
  */
 function isHeaderBlock(lines: string[], at: number): boolean {
-  if (labelOf(lines[at] ?? '')?.kind !== 'from' || (at > 0 && !isEmptyOrRule(lines[at - 1] ?? ''))) return false
+  if (labelOf(lines[at] ?? '')?.kind !== 'from') return false
   const seen = new Map<HeaderLabel, string>()
   let current: HeaderLabel = 'from'
   for (const [offset, line] of lines.slice(at, at + BLOCK_LINES).entries()) {
@@ -139,7 +139,10 @@ function isHeaderBlock(lines: string[], at: number): boolean {
       seen.set(current, `${seen.get(current) ?? ''} ${line}`.slice(0, 1_000))
     }
   }
-  return seen.has('subject') && /\d/.test(seen.get('date') ?? '') && (seen.get('from') ?? '').trim() !== ''
+  const complete = seen.has('subject') && /\d/.test(seen.get('date') ?? '') && (seen.get('from') ?? '').trim() !== ''
+  const setOff = at === 0 || isEmptyOrRule(lines[at - 1] ?? '')
+  // Right below the writer's words only the full set with an address will do.
+  return complete && (setOff || (seen.has('to') && MAILBOX.test(seen.get('from') ?? '')))
 }
 
 function labelOf(line: string): { kind: HeaderLabel | 'raw'; value: string } | null {
