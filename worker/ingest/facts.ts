@@ -46,7 +46,7 @@ export const originalKey = (item: MailItem) => `${messageKey(item)}\n${item.dige
 const TICKETS_PER_ID = 20
 const ADDRESSES_PER_MAIL = 50
 
-/** Tickets that the batch could belong to, with the ones they were merged into. ?2 message ids, ?3 ticket ids, ?4 numbers. */
+/** Tickets that the batch could belong to, with the ones they were merged into. ?2 message ids, ?3 ticket ids, ?4 numbers, ?5 ids of our own mail. */
 const CANDIDATES = `
   WITH RECURSIVE hits AS (
     SELECT message_id, ticket_id, kind, seen FROM (
@@ -58,19 +58,21 @@ const CANDIDATES = `
     SELECT ticket_id FROM hits
     UNION SELECT value FROM json_each(?3)
     UNION SELECT t.id FROM json_each(?4) n CROSS JOIN tickets t ON t.tenant_id = ?1 AND t.number = n.value
+    UNION SELECT m.ticket_id FROM json_each(?5) k CROSS JOIN messages m ON m.tenant_id = ?1 AND m.message_id = k.value WHERE m.direction = 'outbound'
     UNION SELECT t.merged_into_id FROM candidates c CROSS JOIN tickets t ON t.tenant_id = ?1 AND t.id = c.id
       WHERE t.merged_into_id IS NOT NULL)`
 
 /** Reads everything the planner may ask about these mails of one inbox. */
 export async function gatherFacts(db: TenantDb, inboxId: string | null, items: MailItem[]): Promise<Facts> {
   const ids = unique(items.flatMap((item) => lookupIds(item, inboxId ?? '')))
+  const outgoing = unique(items.flatMap((item) => [item.mail.messageId ?? '', ...bouncedIds(item), ...ids]))
   const candidates = [
     ids,
     unique(items.flatMap((item) => item.hints.tokenTicketIds.map(({ ticketId }) => ticketId))),
     unique(items.flatMap((item) => item.hints.subjectNumber ?? [])),
+    outgoing,
   ].map((list) => JSON.stringify(list))
   const people = unique(items.flatMap((item) => [senderOf(item), ...addressees(item).slice(0, ADDRESSES_PER_MAIL)]))
-  const outgoing = unique(items.flatMap((item) => [item.mail.messageId ?? '', ...bouncedIds(item), ...ids]))
 
   const [open, refs, tickets, participants, sent, originals, inboxes] = await db.batch([
     db.prepare(
@@ -87,7 +89,7 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
       ...candidates,
     ),
     db.prepare(
-      `${CANDIDATES}, people AS (SELECT value AS email FROM json_each(?5)),
+      `${CANDIDATES}, people AS (SELECT value AS email FROM json_each(?6)),
        mails AS (SELECT m.ticket_id, m.from_email, m.to_json, m.cc_json
          FROM candidates c CROSS JOIN messages m ON m.tenant_id = ?1 AND m.ticket_id = c.id AND m.direction <> 'note')
        SELECT ticket_id AS ticketId, email, max(wrote) AS wrote FROM (
