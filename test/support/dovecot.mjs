@@ -1,6 +1,6 @@
 // A private Dovecot on 127.0.0.1 for tests and benchmarks: its own folder, ports, certificate authority and mailboxes. Works as root and as a plain user.
 import { execFileSync, spawn } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
@@ -168,7 +168,11 @@ export async function startDovecot({ dir, tlsDir = join(dir, 'tls'), ports = {} 
   const password = 'dovecot-test-password-0001'
   const mailRoot = join(dir, 'mail')
   mkdirSync(mailRoot, { recursive: true })
-  if (AS_ROOT) chownSync(mailRoot, MAIL_UID, MAIL_GID)
+  if (AS_ROOT) {
+    chownSync(mailRoot, MAIL_UID, MAIL_GID)
+    // mkdtemp makes folders that only we may pass through; the mail processes are somebody else.
+    chmodSync(dir, 0o755)
+  }
   writeFileSync(join(dir, 'dovecot.conf'), configuration({ dir, certificates, password, imapPort, imapsPort }))
 
   let output = ''

@@ -54,7 +54,7 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 
 /** Everything the server said in this error, for the tables. */
 function serverText(raw: Raw): string {
-  return [text(raw.responseText), text(raw.response), text(raw.reason)].filter((part) => part !== '').join(' ')
+  return [text(raw.responseText) || text(raw.response), text(raw.reason)].filter((part) => part !== '').join(' ')
 }
 
 /** Whether a refused login is terminal: an allow-listed code or text, and no word that it may pass. */
