@@ -1,5 +1,6 @@
 // Rows of the tickets slice for tests, written in bulk.
 import { env } from 'cloudflare:test'
+import type { Job } from '../../../worker/contract/jobs'
 import type { TicketStatus } from '../../../worker/contract/tickets'
 
 export type SeedTicket = {
@@ -35,4 +36,28 @@ export async function seedTickets(tenantId: string, tickets: SeedTicket[]): Prom
     from(`INSERT INTO ticket_tags (tenant_id, ticket_id, tag)
       SELECT ?1, v ->> 'id', x.value FROM (SELECT value AS v FROM json_each(?2)) CROSS JOIN json_each(v, '$.tags') x`),
   ])
+}
+
+/** An inbox that can send, unless `smtp` is false. */
+export async function seedInbox(
+  tenantId: string,
+  id: string,
+  options: { smtp?: boolean; email?: string } = {},
+): Promise<string> {
+  const email = options.email ?? `${id.replace('_', '-')}@acme.example`
+  const server = { host: 'smtp.acme.example', port: 465, security: 'tls', username: email }
+  const smtp = options.smtp ?? true
+  await env.DB.prepare(
+    `INSERT INTO inboxes (id, tenant_id, name, display_name, email_address, connection_type, status, config, credentials, created_at, updated_at)
+     VALUES (?, ?, 'Support', 'Acme Support', ?, 'imap', 'connected', ?, ?, 1, 1)`,
+  )
+    .bind(id, tenantId, email, JSON.stringify(smtp ? { smtp: server } : { imap: server }), 'v1.k1.sealed')
+    .run()
+  return email
+}
+
+/** A job sender that keeps what it is given. */
+export function keptJobs() {
+  const sent: Job[] = []
+  return { sent, send: async (job: Job) => void sent.push(job) }
 }
