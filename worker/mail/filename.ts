@@ -115,9 +115,9 @@ export function safeFilename(given: string): string {
   return `${name.slice(0, LIMITS.filenameChars - extension.length).trim()}${extension}`.toWellFormed()
 }
 
-/** Hands out names for one message: nameless parts are told apart by a number. */
+/** Hands out names for one message: made-up names that would be equal are told apart by a number. */
 export class AttachmentNames {
-  private nameless = 0
+  private readonly madeUp = new Map<string, number>()
 
   /** `subject`: of an embedded message, null for all else. */
   name(given: string | null, contentType: string, subject: string | null): string {
@@ -128,8 +128,10 @@ export class AttachmentNames {
     if (fixed) return fixed
     const title = safeFilename((subject ?? '').slice(0, LIMITS.filenameChars - 4))
     if (title !== '') return `${title}.eml`
-    this.nameless++
     const base = extension === 'eml' ? 'message' : 'attachment'
-    return `${base}${this.nameless > 1 ? `-${this.nameless}` : ''}.${extension ?? 'bin'}`
+    const name = `${base}.${extension ?? 'bin'}`
+    const count = (this.madeUp.get(name) ?? 0) + 1
+    this.madeUp.set(name, count)
+    return count === 1 ? name : `${base}-${count}.${extension ?? 'bin'}`
   }
 }

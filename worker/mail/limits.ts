@@ -17,8 +17,8 @@ export const LIMITS = {
   headerLines: 20_000,
   parts: 1_000,
   nesting: 50,
-  /** RFC 2046 section 5.1.1 allows 70; mailers have been seen with more */
-  boundary: 256,
+  /** RFC 2046 section 5.1.1 allows 70; mailers have been seen with hundreds */
+  boundary: 998,
   addresses: 500,
   references: 200,
   filenameChars: 200,

@@ -15,7 +15,7 @@ const LF = 10
 const DASH = 45
 const DASHES = Buffer.from('--')
 /** A delimiter line may carry white space at its end (RFC 2046 section 5.1.1). */
-const MAX_DELIMITER_LINE = LIMITS.boundary + 768
+const MAX_DELIMITER_LINE = 2 * LIMITS.boundary
 
 /** Odd lines in a row that may still be folds. */
 const MAX_SUSPECTS = 10
