@@ -108,13 +108,7 @@ async function ingestRows(
       fail(row, error)
     }
   }
-  let alone: ReadMail[] = []
-  try {
-    alone = await settle(deps, db, inboxId, read)
-  } catch (error) {
-    log.warn('ingest.batch_failed', { inboxId, mails: read.length, error })
-    alone = read
-  }
+  const alone = read.length > 1 ? await settleTogether(deps, db, inboxId, read) : read
   const rowOf = new Map(rows.map((row) => [row.id, row]))
   for (const mail of alone) {
     const row = rowOf.get(mail.item.ledgerId)
@@ -126,6 +120,16 @@ async function ingestRows(
     }
   }
   await recordFailures(db, failed, deps.clock())
+}
+
+/** Returns the mails that have to be tried one by one: those that were overtaken every time, or all when the batch failed. */
+async function settleTogether(deps: IngestDeps, db: TenantDb, inboxId: string, mails: ReadMail[]): Promise<ReadMail[]> {
+  try {
+    return await settle(deps, db, inboxId, mails)
+  } catch (error) {
+    log.warn('ingest.batch_failed', { inboxId, mails: mails.length, error })
+    return mails
+  }
 }
 
 /** Plans and applies until every mail has its disposition. Returns the mails that were overtaken in every round. */
