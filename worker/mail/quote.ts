@@ -72,6 +72,9 @@ function afterwards(lines: string[]): string[] {
 
 /** The first mark of a quote decides; a mark that is doubtful ends the search, because what follows it is not the writer's alone. */
 function findQuote(lines: string[]): Region | null {
+  // The next line that may end an attribution; each is looked for and judged once, which keeps the whole linear.
+  let end = -1
+  let judged = -1
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at] ?? ''
     if (line.trim() === '' || QUOTED.test(line)) continue
@@ -79,7 +82,13 @@ function findQuote(lines: string[]): Region | null {
     if (mark === 'forwarded') return null
     if (mark === 'original') return answersBelow(lines, at) ? null : toEnd(lines, at)
     if (isHeaderBlock(lines, at)) return answersBelow(lines, at) || announced(lines, at) ? null : toEnd(lines, at)
-    const found = attributionAt(lines, at)
+    if (end < at) {
+      end = at
+      while (end < lines.length && !endsAttribution(lines[end] ?? '')) end++
+    }
+    if (end === judged || !isOneParagraph(lines, at, end)) continue
+    judged = end
+    const found = attribution(lines, at, end)
     if (found) return afterAttribution(lines, found)
   }
   return trailingQuote(lines)
@@ -128,7 +137,7 @@ function isHeaderBlock(lines: string[], at: number): boolean {
   let current: HeaderLabel = 'from'
   for (const [offset, line] of lines.slice(at, at + BLOCK_LINES).entries()) {
     const field = labelOf(line)
-    if (field?.kind === 'raw') return false
+    if (field?.kind === 'raw' || (field?.kind === 'from' && offset > 0)) return false
     if (field) {
       current = field.kind
       if (!seen.has(current)) seen.set(current, field.value)
@@ -155,31 +164,33 @@ function labelOf(line: string): { kind: HeaderLabel | 'raw'; value: string } | n
   return RAW_FIELD.test(name) ? { kind: 'raw', value } : null
 }
 
-/** An attribution that begins at `at` or shortly below, in the same paragraph; lines [start, end). */
-function attributionAt(lines: string[], at: number): (Region & { text: string }) | null {
-  let last = at
-  while (!endsAttribution(lines[last] ?? '')) {
-    last++
-    const line = lines[last] ?? ''
-    if (last >= at + ATTRIBUTION.lines || line.trim() === '' || QUOTED.test(line)) return null
-  }
+/** Whether the lines [at, end] can be one wrapped attribution. */
+function isOneParagraph(lines: string[], at: number, end: number): boolean {
+  if (end >= lines.length || end - at >= ATTRIBUTION.lines) return false
+  return !lines.slice(at + 1, end + 1).some((line) => line.trim() === '' || QUOTED.test(line))
+}
+
+/** The attribution that ends at line `end` and begins at `at` or below; lines [start, end). */
+function attribution(lines: string[], at: number, end: number): (Region & { text: string }) | null {
   let fallback: (Region & { text: string }) | null = null
-  for (let start = last; start >= at; start--) {
-    const text = lines
-      .slice(start, last + 1)
-      .join(' ')
-      .toLowerCase()
-      .replace(/\s+/g, ' ')
-      .replace(/^[ *_-]+|[ *_-]+$/g, '')
-    if (text.length > ATTRIBUTION.chars) break
+  let length = 0
+  for (let start = end; start >= at; start--) {
+    length += lines[start]?.length ?? 0
+    if (length > ATTRIBUTION.chars) break
+    const text = joined(lines.slice(start, end + 1))
     const begins = START.test(text) && /\d/.test(lines[start] ?? '')
     if (!isAttribution(text, begins)) continue
-    const found = { start, end: last + 1, text }
+    const found = { start, end: end + 1, text }
     // "On Nov 21, 2014,\nat 10:18,\nX wrote:": a line that ends in a comma goes on in the next.
     if (begins && !/,\s*$/.test(lines[start - 1] ?? '')) return found
     if (begins || fallback === null) fallback = found
   }
   return fallback
+}
+
+function joined(lines: string[]): string {
+  const text = lines.join(' ').toLowerCase().replace(/\s+/g, ' ')
+  return text.replace(/^[ *_-]+/, '').replace(/[ *_-]+$/, '')
 }
 
 function endsAttribution(line: string): boolean {
