@@ -14,11 +14,13 @@ import {
   IconUserQuestion,
   IconUsers,
 } from '@tabler/icons-react'
-import { useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useLocation, useRouter } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { SessionAnswer } from '../../worker/contract/auth'
+import type { TicketCounts } from '../../worker/contract/tickets'
 import { allows, useSignOut } from '../features/session/api'
+import { ticketCountsQuery } from '../features/tickets/api'
 import type { TicketSearch } from '../features/tickets/search'
 import { notifyError } from '../lib/notify'
 import { ColorSchemeMenu } from './color-scheme'
@@ -26,7 +28,8 @@ import { NavItem } from './links'
 import { Logo } from './logo'
 import classes from './sidebar.module.css'
 
-const VIEWS: { label: string; icon: ReactNode; search: TicketSearch }[] = [
+type ViewName = 'Unresolved' | 'Mine' | 'Unassigned' | 'Waiting' | 'All'
+const VIEWS: { label: ViewName; icon: ReactNode; search: TicketSearch }[] = [
   { label: 'Unresolved', icon: <IconTicket size={18} />, search: {} },
   { label: 'Mine', icon: <IconUser size={18} />, search: { assignee: 'me' } },
   { label: 'Unassigned', icon: <IconUserQuestion size={18} />, search: { assignee: 'none' } },
@@ -77,7 +80,22 @@ export function Sidebar({ session, onShowShortcuts, onClose }: Props) {
   )
 }
 
+/** How many tickets a view holds, '99+' where the server stopped counting; nothing where it was not asked. */
+function countOf(view: (typeof VIEWS)[number], counts: TicketCounts | undefined): string | null {
+  if (!counts) return null
+  const { byStatus } = counts
+  const n = {
+    Unresolved: (byStatus.open ?? 0) + (byStatus.in_progress ?? 0) + (byStatus.waiting ?? 0),
+    Mine: counts.mine,
+    Unassigned: counts.unassigned,
+    Waiting: byStatus.waiting ?? 0,
+    All: 0,
+  }[view.label]
+  return n === 0 ? null : n >= counts.limit ? `${counts.limit - 1}+` : String(n)
+}
+
 function TicketViews() {
+  const counts = useQuery(ticketCountsQuery).data
   const location = useLocation()
   const search = location.search as TicketSearch
   return (
@@ -95,6 +113,7 @@ function TicketViews() {
             search={view.search}
             label={view.label}
             leftSection={view.icon}
+            rightSection={<span className={classes.count}>{countOf(view, counts)}</span>}
             active={active}
             aria-current={active ? 'page' : undefined}
             className={classes.link}

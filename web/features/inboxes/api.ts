@@ -2,46 +2,40 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import type { z } from 'zod'
 import type {
-  CheckReport,
   ConnectionBody,
   CreateInboxBody,
   DeleteInboxBody,
-  InboxAnswer,
-  InboxPage,
-  LedgerAnswer,
-  Server,
   UpdateInboxBody,
 } from '../../../worker/contract/inboxes'
-import { call } from '../../lib/http'
+import { api, done, read } from '../../lib/http'
 import type { LedgerFilter } from './ledger-words'
 
-type InboxList = z.infer<typeof InboxPage>
 export type ConnectionInput = z.input<typeof ConnectionBody>
 
 const POLL_MS = 10_000
 
-function listInboxes(archived: boolean, signal: AbortSignal) {
-  return call<InboxList>('GET', '/api/inboxes', { signal, query: { archived } })
+function listInboxes(archived: 'true' | 'false', signal: AbortSignal) {
+  return read(api.inboxes.$get({ query: { archived } }, { init: { signal } }))
 }
 
 export const inboxesQuery = () =>
   queryOptions({
     queryKey: ['inboxes', 'active'],
-    queryFn: ({ signal }) => listInboxes(false, signal),
+    queryFn: ({ signal }) => listInboxes('false', signal),
     select: (page) => page.items,
     refetchInterval: POLL_MS,
   })
 
 export const archivedInboxesQuery = queryOptions({
   queryKey: ['inboxes', 'archived'],
-  queryFn: ({ signal }) => listInboxes(true, signal),
+  queryFn: ({ signal }) => listInboxes('true', signal),
   select: (page) => page.items,
 })
 
 export const inboxQuery = (id: string) =>
   queryOptions({
     queryKey: ['inboxes', id],
-    queryFn: ({ signal }) => call<InboxAnswer>('GET', `/api/inboxes/${id}`, { signal }),
+    queryFn: ({ signal }) => read(api.inboxes[':id'].$get({ param: { id } }, { init: { signal } })),
     // An import in progress is watched closely; a quiet inbox is not.
     refetchInterval: ({ state }) => (state.data && state.data.unaccounted > 0 ? 2_000 : POLL_MS),
   })
@@ -50,10 +44,12 @@ export const ledgerQuery = (id: string, filter: LedgerFilter) =>
   infiniteQueryOptions({
     queryKey: ['ledger', id, filter],
     queryFn: ({ pageParam, signal }) =>
-      call<LedgerAnswer>('GET', `/api/inboxes/${id}/ledger`, {
-        signal,
-        query: { ...filter, ...(pageParam ? { cursor: pageParam } : {}) },
-      }),
+      read(
+        api.inboxes[':id'].ledger.$get(
+          { param: { id }, query: { ...filter, ...(pageParam ? { cursor: pageParam } : {}) } },
+          { init: { signal } },
+        ),
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.nextCursor,
     placeholderData: (previous) => previous,
@@ -68,42 +64,37 @@ function useInboxMutation<Input, Output>(send: (input: Input) => Promise<Output>
   })
 }
 
-export const createInbox = (body: z.input<typeof CreateInboxBody>) =>
-  call<InboxAnswer>('POST', '/api/inboxes', { body })
+export const createInbox = (json: z.input<typeof CreateInboxBody>) => read(api.inboxes.$post({ json }))
 
-export const updateInbox = (id: string, body: z.input<typeof UpdateInboxBody>) =>
-  call<InboxAnswer>('PATCH', `/api/inboxes/${id}`, { body })
+export const updateInbox = (id: string, json: z.input<typeof UpdateInboxBody>) =>
+  read(api.inboxes[':id'].$patch({ param: { id }, json }))
 
 /** Verifies by a real login and only then stores. */
-export const connectInbox = (id: string, body: ConnectionInput) =>
-  call<InboxAnswer>('PUT', `/api/inboxes/${id}/connection/imap`, { body })
+export const connectInbox = (id: string, json: ConnectionInput) =>
+  read(api.inboxes[':id'].connection.imap.$put({ param: { id }, json }))
 
 export type OpenTickets = DeleteInboxBody['openTickets']
 /** With open tickets and no choice: ApiError 409 with `openTicketCount`. */
 export const deleteInbox = (id: string, openTickets: OpenTickets) =>
-  call<void>('DELETE', `/api/inboxes/${id}`, { body: openTickets ? { openTickets } : {} })
+  done(api.inboxes[':id'].$delete({ param: { id }, json: openTickets ? { openTickets } : {} }))
 
 export const useUpdateInbox = (id: string) =>
-  useInboxMutation((body: z.input<typeof UpdateInboxBody>) => updateInbox(id, body))
-export const useConnect = (id: string) => useInboxMutation((body: ConnectionInput) => connectInbox(id, body))
+  useInboxMutation((json: z.input<typeof UpdateInboxBody>) => updateInbox(id, json))
+export const useConnect = (id: string) => useInboxMutation((json: ConnectionInput) => connectInbox(id, json))
 export const useDeleteInbox = (id: string) =>
   useInboxMutation((openTickets: OpenTickets) => deleteInbox(id, openTickets))
 
 export type InboxAction = 'pause' | 'resume' | 'disconnect' | 'archive' | 'restore'
 export const useInboxAction = (id: string) =>
-  useInboxMutation((action: InboxAction) => call<InboxAnswer>('POST', `/api/inboxes/${id}/${action}`))
+  useInboxMutation((action: InboxAction) => read(api.inboxes[':id'][action].$post({ param: { id } })))
 
-export const useSyncNow = (id: string) =>
-  useInboxMutation(() => call<{ found: number; queued: number }>('POST', `/api/inboxes/${id}/sync`))
-
-type Proposed = Omit<Server, 'password'>
-export type Autoconfig = { imap: Proposed | null; smtp: Proposed | null; hint: string | null }
+export const useSyncNow = (id: string) => useInboxMutation(() => read(api.inboxes[':id'].sync.$post({ param: { id } })))
 
 /** The usual settings of an address's provider; a failure only means that there is no proposal. */
 export const autoconfigQuery = (email: string) =>
   queryOptions({
     queryKey: ['autoconfig', email],
-    queryFn: ({ signal }) => call<Autoconfig>('GET', '/api/inboxes/autoconfig', { signal, query: { email } }),
+    queryFn: ({ signal }) => read(api.inboxes.autoconfig.$get({ query: { email } }, { init: { signal } })),
     staleTime: Number.POSITIVE_INFINITY,
     retry: false,
   })
@@ -111,23 +102,20 @@ export const autoconfigQuery = (email: string) =>
 /** Tries the settings as typed; nothing is stored. With an id, blank passwords mean the stored ones. */
 export function useTestConnection(inboxId: string | null) {
   return useMutation({
-    mutationFn: (body: ConnectionInput) =>
-      call<CheckReport>('POST', '/api/inboxes/test-connection', {
-        body,
-        ...(inboxId ? { query: { inboxId } } : {}),
-      }),
+    mutationFn: (json: ConnectionInput) =>
+      read(api.inboxes['test-connection'].$post({ query: inboxId ? { inboxId } : {}, json })),
   })
 }
 
 export function useDiagnose(id: string) {
-  return useMutation({ mutationFn: () => call<CheckReport>('POST', `/api/inboxes/${id}/diagnose`) })
+  return useMutation({ mutationFn: () => read(api.inboxes[':id'].diagnose.$post({ param: { id } })) })
 }
 
 export function useLedgerAction(inboxId: string) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: ({ id, action }: { id: string; action: 'release' | 'replay' }) =>
-      call<unknown>('POST', `/api/ledger/${id}/${action}`),
+      read(api.ledger[':id'][action].$post({ param: { id } })),
     onSettled: () => client.invalidateQueries({ queryKey: ['ledger', inboxId] }),
   })
 }

@@ -1,38 +1,16 @@
 // What would happen to a mail, without anything happening.
 import { useMutation } from '@tanstack/react-query'
-import { answer } from '../../lib/http'
+import type { PreviewAnswer } from '../../../worker/contract/preview'
+import { accepted } from '../../lib/http'
 
-/** The part of the preview's answer that the screen shows. */
-export type Preview = {
-  message: {
-    subject: string
-    from: { name: string; email: string } | null
-    to: { name: string; email: string }[]
-    date: string | null
-    text: string
-    attachments: { filename: string; contentType: string; size: number; inline: boolean; decision: string }[]
-  }
-  plan: {
-    disposition: string
-    reason: string | null
-    matchedBy: string | null
-    ticketId: string | null
-    automated: { is: boolean; rule: string | null }
-  }
-  warnings: string[]
-}
-
+/** Sends the bytes as they are; the typed client knows JSON bodies only. */
 export function usePreview() {
   return useMutation({
     mutationFn: async ({ file, inboxId }: { file: File; inboxId: string }) => {
-      const response = await answer(
-        fetch(`/api/messages/preview?${new URLSearchParams({ inboxId })}`, {
-          method: 'POST',
-          headers: { 'content-type': 'message/rfc822' },
-          body: file,
-        }),
-      )
-      return (await response.json()) as Preview
+      const url = `/api/messages/preview?${new URLSearchParams({ inboxId })}`
+      const headers = { 'content-type': 'message/rfc822' }
+      const response = await accepted(fetch(url, { method: 'POST', headers, body: file }))
+      return (await response.json()) as PreviewAnswer
     },
   })
 }

@@ -6,6 +6,7 @@ import { IconAlertTriangle, IconMailSearch } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { HTTP_LIMITS } from '../../../worker/contract/limits'
+import type { PreviewAnswer } from '../../../worker/contract/preview'
 import { TextLink } from '../../components/links'
 import { Page } from '../../components/page'
 import { Section } from '../../components/section'
@@ -15,7 +16,7 @@ import { messageOf } from '../../lib/http'
 import { notifyError } from '../../lib/notify'
 import { inboxesQuery } from '../inboxes/api'
 import { DISPOSITION_LABEL, labelOf } from '../inboxes/ledger-words'
-import { type Preview, usePreview } from './api'
+import { usePreview } from './api'
 
 export function MailPreviewPage() {
   const inboxes = useQuery(inboxesQuery()).data
@@ -71,7 +72,7 @@ export function MailPreviewPage() {
   )
 }
 
-function Outcome({ preview: { message, plan, warnings } }: { preview: Preview }) {
+function Outcome({ preview: { message, plan, warnings } }: { preview: PreviewAnswer }) {
   return (
     <div aria-live="polite">
       <Section title={labelOf(DISPOSITION_LABEL, plan.disposition)} lead={plan.reason}>

@@ -1,28 +1,25 @@
 // Users of the workspace and invitations.
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
-import type { z } from 'zod'
-import type { InvitationPage, InviteAnswer, UserAnswer, UserPage } from '../../../worker/contract/auth'
 import type { Role } from '../../../worker/contract/permissions'
-import { call } from '../../lib/http'
+import { api, done, read } from '../../lib/http'
 
 export const usersQuery = queryOptions({
   queryKey: ['users'],
-  queryFn: ({ signal }) => call<z.infer<typeof UserPage>>('GET', '/api/users', { signal }),
+  queryFn: ({ signal }) => read(api.users.$get({}, { init: { signal } })),
   select: (page) => page.items,
   staleTime: 60_000,
 })
 
 export const invitationsQuery = queryOptions({
   queryKey: ['invitations'],
-  queryFn: ({ signal }) => call<z.infer<typeof InvitationPage>>('GET', '/api/invitations', { signal }),
+  queryFn: ({ signal }) => read(api.invitations.$get({}, { init: { signal } })),
   select: (page) => page.items,
 })
 
 export function useInvite() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (body: { email: string; role: Role }) =>
-      call<z.infer<typeof InviteAnswer>>('POST', '/api/invitations', { body }),
+    mutationFn: (json: { email: string; role: Role }) => read(api.invitations.$post({ json })),
     onSuccess: () => client.invalidateQueries({ queryKey: invitationsQuery.queryKey }),
   })
 }
@@ -30,7 +27,7 @@ export function useInvite() {
 export function useRevokeInvitation() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (id: string) => call<void>('DELETE', `/api/invitations/${id}`),
+    mutationFn: (id: string) => done(api.invitations[':id'].$delete({ param: { id } })),
     onSettled: () => client.invalidateQueries({ queryKey: invitationsQuery.queryKey }),
   })
 }
@@ -38,8 +35,8 @@ export function useRevokeInvitation() {
 export function useUpdateUser() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: ({ id, ...body }: { id: string; role?: Role; disabled?: boolean }) =>
-      call<UserAnswer>('PATCH', `/api/users/${id}`, { body }),
+    mutationFn: ({ id, ...json }: { id: string; role?: Role; disabled?: boolean }) =>
+      read(api.users[':id'].$patch({ param: { id }, json })),
     onSettled: () => client.invalidateQueries({ queryKey: usersQuery.queryKey }),
   })
 }

@@ -1,19 +1,19 @@
 // One's own password and sessions.
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import type { z } from 'zod'
-import type { ChangePasswordBody, OwnSessionPage } from '../../../worker/contract/auth'
-import { call } from '../../lib/http'
+import type { ChangePasswordBody } from '../../../worker/contract/auth'
+import { api, done, read } from '../../lib/http'
 
 export const ownSessionsQuery = queryOptions({
-  queryKey: ['session', 'all'],
-  queryFn: ({ signal }) => call<z.infer<typeof OwnSessionPage>>('GET', '/api/auth/sessions', { signal }),
+  queryKey: ['own-sessions'],
+  queryFn: ({ signal }) => read(api.auth.sessions.$get({}, { init: { signal } })),
   select: (page) => page.items,
 })
 
 export function useChangePassword() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (body: z.input<typeof ChangePasswordBody>) => call<void>('POST', '/api/auth/password', { body }),
+    mutationFn: (json: z.input<typeof ChangePasswordBody>) => done(api.auth.password.$post({ json })),
     onSuccess: () => client.invalidateQueries({ queryKey: ownSessionsQuery.queryKey }),
   })
 }
@@ -21,7 +21,7 @@ export function useChangePassword() {
 export function useEndSession() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (id: string) => call<void>('DELETE', `/api/auth/sessions/${id}`),
+    mutationFn: (id: string) => done(api.auth.sessions[':id'].$delete({ param: { id } })),
     onSettled: () => client.invalidateQueries({ queryKey: ownSessionsQuery.queryKey }),
   })
 }

@@ -1,23 +1,19 @@
-// Setup, sign-in, invitations and one's own account.
+// Setup, sign-in, invitations and the session.
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import type { SessionAnswer } from '../../../worker/contract/auth'
 import type { Permission } from '../../../worker/contract/permissions'
-import { call } from '../../lib/http'
+import { api, done, read } from '../../lib/http'
 
 export const sessionQuery = queryOptions({
   queryKey: ['session'],
-  queryFn: ({ signal }) => call<SessionAnswer>('GET', '/api/auth/session', { signal }),
+  queryFn: ({ signal }) => read(api.auth.session.$get({}, { init: { signal } })),
   staleTime: 5 * 60_000,
 })
 
 export const setupQuery = queryOptions({
   queryKey: ['setup'],
-  queryFn: ({ signal }) => call<{ needed: boolean }>('GET', '/api/setup', { signal }),
+  queryFn: ({ signal }) => read(api.setup.$get({}, { init: { signal } })),
 })
-
-export type SetupInput = { tenantName: string; name: string; email: string; password: string }
-export type SignInInput = { email: string; password: string }
-export type AcceptInput = { token: string; name: string; password: string }
 
 /** A mutation whose answer is the new session. */
 function useSessionMutation<Input>(send: (input: Input) => Promise<SessionAnswer>) {
@@ -31,13 +27,18 @@ function useSessionMutation<Input>(send: (input: Input) => Promise<SessionAnswer
   })
 }
 
-export const useSetup = () => useSessionMutation((body: SetupInput) => call('POST', '/api/setup', { body }))
-export const useSignIn = () => useSessionMutation((body: SignInInput) => call('POST', '/api/auth/sign-in', { body }))
+type SetupInput = { tenantName: string; name: string; email: string; password: string }
+export const useSetup = () => useSessionMutation((json: SetupInput) => read(api.setup.$post({ json })))
+
+type SignInInput = { email: string; password: string }
+export const useSignIn = () => useSessionMutation((json: SignInInput) => read(api.auth['sign-in'].$post({ json })))
+
+type AcceptInput = { token: string; name: string; password: string }
 export const useAcceptInvitation = () =>
-  useSessionMutation((body: AcceptInput) => call('POST', '/api/invitations/accept', { body }))
+  useSessionMutation((json: AcceptInput) => read(api.invitations.accept.$post({ json })))
 
 export function useSignOut() {
-  return useMutation({ mutationFn: () => call<void>('POST', '/api/auth/sign-out') })
+  return useMutation({ mutationFn: () => done(api.auth['sign-out'].$post()) })
 }
 
 /** Whether this session holds the permission. */

@@ -7,26 +7,19 @@ import {
   useQueryClient,
 } from '@tanstack/react-query'
 import type { z } from 'zod'
-import type {
-  MessageAnswer,
-  ReplyBody,
-  TicketAnswer,
-  TicketItem,
-  TicketPage,
-  UpdateTicketBody,
-} from '../../../worker/contract/tickets'
-import { call } from '../../lib/http'
+import type { MessageAnswer, ReplyBody, TicketAnswer, UpdateTicketBody } from '../../../worker/contract/tickets'
+import { api, read } from '../../lib/http'
 import { type TicketSearch, ticketQueryOf } from './search'
 
-type Page = z.infer<typeof TicketPage>
 export type TicketUpdate = z.input<typeof UpdateTicketBody>
 export type ReplyInput = z.input<typeof ReplyBody>
 
 const POLL_MS = 5_000
 
+/** The list carries an ETag, so the browser asks conditionally and an unchanged page costs a 304. */
 function fetchPage(search: TicketSearch, cursor: string | null, signal: AbortSignal) {
   const query = { ...ticketQueryOf(search), ...(cursor ? { cursor } : {}) }
-  return call<Page>('GET', '/api/tickets', { query, signal })
+  return read(api.tickets.$get({ query }, { init: { signal } }))
 }
 
 export const ticketListQuery = (search: TicketSearch) =>
@@ -57,11 +50,29 @@ export const ticketListPoll = (client: QueryClient, search: TicketSearch) =>
     retry: false,
   })
 
+export const ticketCountsQuery = queryOptions({
+  queryKey: ['tickets', 'counts'],
+  queryFn: ({ signal }) => read(api.tickets.counts.$get({}, { init: { signal } })),
+  refetchInterval: 15_000,
+  retry: false,
+})
+
 export const ticketQuery = (id: string) =>
   queryOptions({
     queryKey: ['ticket', id],
-    queryFn: ({ signal }) => call<TicketAnswer>('GET', `/api/tickets/${id}`, { signal }),
+    queryFn: ({ signal }) => read(api.tickets[':id'].$get({ param: { id }, query: {} }, { init: { signal } })),
     refetchInterval: ({ state }) => (state.data && isMoving(state.data) ? 2_000 : POLL_MS),
+  })
+
+/** The messages before the newest page of a long conversation, a page at a time. */
+export const earlierMessagesQuery = (ticketId: string, firstMessageId: string) =>
+  infiniteQueryOptions({
+    queryKey: ['earlier-messages', ticketId],
+    queryFn: ({ pageParam, signal }) =>
+      read(api.tickets[':id'].$get({ param: { id: ticketId }, query: { before: pageParam } }, { init: { signal } })),
+    initialPageParam: firstMessageId,
+    getNextPageParam: (page) => (page.hasEarlier ? page.messages[0]?.id : undefined),
+    staleTime: Number.POSITIVE_INFINITY,
   })
 
 /** Whether something in the ticket is under way: a mail being sent, an attachment being stored. */
@@ -77,7 +88,7 @@ export function useUpdateTicket(id: string) {
   const client = useQueryClient()
   const key = ticketQuery(id).queryKey
   return useMutation({
-    mutationFn: (body: TicketUpdate) => call<TicketItem>('PATCH', `/api/tickets/${id}`, { body }),
+    mutationFn: (json: TicketUpdate) => read(api.tickets[':id'].$patch({ param: { id }, json })),
     onMutate: async (update) => {
       await client.cancelQueries({ queryKey: key })
       const before = client.getQueryData(key)
@@ -91,10 +102,12 @@ export function useUpdateTicket(id: string) {
   })
 }
 
+/** Queues a reply. The same `key` sent twice, after a lost answer for example, writes one reply. */
 export function useReply(id: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (body: ReplyInput) => call<MessageAnswer>('POST', `/api/tickets/${id}/replies`, { body }),
+    mutationFn: ({ key, ...json }: ReplyInput & { key: string }) =>
+      read(api.tickets[':id'].replies.$post({ param: { id }, json }, { headers: { 'idempotency-key': key } })),
     onSuccess: (message) => showMessage(client, id, message),
   })
 }
@@ -102,7 +115,7 @@ export function useReply(id: string) {
 export function useAddNote(id: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (text: string) => call<MessageAnswer>('POST', `/api/tickets/${id}/notes`, { body: { text } }),
+    mutationFn: (text: string) => read(api.tickets[':id'].notes.$post({ param: { id }, json: { text } })),
     onSuccess: (message) => showMessage(client, id, message),
   })
 }
@@ -111,7 +124,7 @@ export function useAddNote(id: string) {
 export function useRetryMessage(ticketId: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (messageId: string) => call<unknown>('POST', `/api/messages/${messageId}/retry`),
+    mutationFn: (id: string) => read(api.messages[':id'].retry.$post({ param: { id } })),
     onSettled: () => refreshTicket(client, ticketId),
   })
 }
@@ -120,7 +133,7 @@ export function useRetryMessage(ticketId: string) {
 export function useFetchAttachment(ticketId: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (attachmentId: string) => call<unknown>('POST', `/api/attachments/${attachmentId}/fetch`),
+    mutationFn: (id: string) => read(api.attachments[':id'].fetch.$post({ param: { id } })),
     onSettled: () => refreshTicket(client, ticketId),
   })
 }

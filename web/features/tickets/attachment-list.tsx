@@ -72,17 +72,11 @@ function FileWords({ attachment }: { attachment: AttachmentAnswer }) {
   )
 }
 
-const REASONS: Record<string, string> = {
-  too_large: 'too large to be stored by itself',
-  decode_error: 'its content could not be read',
-  storage_error: 'it could not be stored',
-}
-
 function stateInWords({ state, reason, size }: AttachmentAnswer): string {
   if (state === 'stored') return fileSize(size)
   if (state === 'pending') return `${fileSize(size)}, being stored`
-  const why = reason ? (REASONS[reason] ?? reason.replaceAll('_', ' ')) : 'no reason was given'
-  return `${fileSize(size)}, ${state === 'skipped' ? 'not stored' : 'failed'}: ${why}`
+  if (reason === 'too_large') return `${fileSize(size)}, not stored: it is very large. Retry stores it anyway.`
+  return `${fileSize(size)}, not stored: ${reason ?? 'no reason was given'}`
 }
 
 export function FileIcon({ type }: { type: string }) {

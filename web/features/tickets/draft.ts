@@ -10,11 +10,16 @@ export type Draft = {
   bcc: string[]
   attachments: Uploaded[]
   note: string
+  /** names this reply to the server, so that sending it twice writes it once */
+  key: string
   /** ms; uploads that wait longer than a day are gone on the server */
   savedAt: number
 }
 
-const EMPTY: Draft = { html: '', to: null, cc: null, bcc: [], attachments: [], note: '', savedAt: 0 }
+const empty = (): Draft => ({
+  ...{ html: '', to: null, cc: null, bcc: [], attachments: [], note: '', savedAt: 0 },
+  key: crypto.randomUUID(),
+})
 const UPLOAD_LIFE_MS = 23 * 3_600_000
 
 /** The ticket's draft of this person and a way to change parts of it. */
@@ -30,22 +35,24 @@ export function useDraft(userId: string, ticketId: string) {
   return [draft, update] as const
 }
 
-/** What is left of a draft once the reply is sent: the note has its own life. */
-export const SENT: Partial<Draft> = { html: '', to: null, cc: null, bcc: [], attachments: [] }
+/** What a draft becomes once the reply is sent: a new one, but the note has its own life. */
+export function afterSending({ note }: Draft): Draft {
+  return { ...empty(), note }
+}
 
 function load(key: string): Draft {
   try {
-    const stored = { ...EMPTY, ...(JSON.parse(localStorage.getItem(key) ?? '{}') as Partial<Draft>) }
+    const stored = { ...empty(), ...(JSON.parse(localStorage.getItem(key) ?? '{}') as Partial<Draft>) }
     return Date.now() - stored.savedAt > UPLOAD_LIFE_MS ? { ...stored, attachments: [] } : stored
   } catch {
-    return EMPTY
+    return empty()
   }
 }
 
 function save(key: string, draft: Draft) {
-  const empty = !draft.html && !draft.note && draft.attachments.length === 0
+  const nothing = !draft.html && !draft.note && draft.attachments.length === 0
   try {
-    if (empty) localStorage.removeItem(key)
+    if (nothing) localStorage.removeItem(key)
     else localStorage.setItem(key, JSON.stringify(draft))
   } catch {
     // Storage is full or forbidden: the draft lives as long as the tab.

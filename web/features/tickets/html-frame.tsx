@@ -15,7 +15,7 @@ export function HtmlFrame({ message, html }: { message: MessageAnswer; html: str
   const [allowRemote, setAllowRemote] = useState(false)
   const [open, setOpen] = useState(false)
   const { ref, width } = useElementSize()
-  const inlineImages = useQuery(inlineImagesQuery(message, html))
+  const inlineImages = useQuery(inlineImagesQuery(message.id, html))
   const shown = useMemo(
     () => showMail(html, { inlineImages: inlineImages.data ?? new Map(), allowRemote, width: width || 640 }),
     [html, inlineImages.data, allowRemote, width],
@@ -23,7 +23,7 @@ export function HtmlFrame({ message, html }: { message: MessageAnswer; html: str
   const tall = shown.height > MAX_CLOSED_PX
   return (
     <div ref={ref}>
-      {shown.hasRemote && !allowRemote && (
+      {message.blockedRemote > 0 && !allowRemote && (
         <Group gap="xs" mb="xs" className={classes.notice}>
           <Text size="sm" flex={1}>
             Remote images are not loaded: they tell the sender when and where the mail is read.

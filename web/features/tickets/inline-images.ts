@@ -1,26 +1,27 @@
-// Images that a mail carries and shows by Content-ID, read as data: URLs for its frame.
+// Pictures that a mail carries and shows within its text, read as data: URLs for its frame.
 import { queryOptions } from '@tanstack/react-query'
-import type { MessageAnswer } from '../../../worker/contract/tickets'
-import { answer } from '../../lib/http'
 import { attachmentUrl } from './api'
-import { referencedContentIds } from './mail-html'
+import { inlineImageIds } from './mail-html'
 
-/** One mail's images together, in bytes: what a tab holds without trouble. */
+/** One mail's pictures together, in bytes: what a tab holds without trouble. */
 const TOTAL_LIMIT = 15_000_000
 
-export const inlineImagesQuery = (message: MessageAnswer, html: string) =>
+/** attachment id → data: URL, for each picture that is stored and small enough. */
+export const inlineImagesQuery = (messageId: string, html: string) =>
   queryOptions({
-    queryKey: ['inline-images', message.id, message.attachments.map((attachment) => attachment.state)],
+    queryKey: ['inline-images', messageId],
     queryFn: async ({ signal }) => {
-      const wanted = referencedContentIds(html)
       const images = new Map<string, string>()
       let total = 0
-      for (const { id, contentId, contentType, size, state } of message.attachments) {
-        if (!contentId || !wanted.has(contentId) || state !== 'stored' || !contentType.startsWith('image/')) continue
-        total += size
+      for (const id of inlineImageIds(html)) {
+        const response = await fetch(`${attachmentUrl(id)}?inline=1`, { signal })
+        const type = response.headers.get('content-type') ?? ''
+        // A picture that is not stored yet, or is none, leaves a gap; the mail is shown all the same.
+        if (!response.ok || !type.startsWith('image/')) continue
+        const picture = await response.blob()
+        total += picture.size
         if (total > TOTAL_LIMIT) break
-        const response = await answer(fetch(attachmentUrl(id), { signal }))
-        images.set(contentId, await dataUrl(await response.blob(), contentType))
+        images.set(id, await dataUrl(picture))
       }
       return images
     },
@@ -28,11 +29,11 @@ export const inlineImagesQuery = (message: MessageAnswer, html: string) =>
     structuralSharing: false,
   })
 
-function dataUrl(blob: Blob, type: string): Promise<string> {
+function dataUrl(blob: Blob): Promise<string> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader()
     reader.onload = () => resolve(String(reader.result))
     reader.onerror = () => reject(reader.error)
-    reader.readAsDataURL(new Blob([blob], { type }))
+    reader.readAsDataURL(blob)
   })
 }

@@ -1,5 +1,5 @@
-// Makes a mail's HTML fit to be shown: sanitised, links out, remote content only when asked for.
-// The frame it is shown in is the second wall: no scripts, an opaque origin and a CSP of its own.
+// Makes a mail's HTML fit to be shown: sanitised once more, links out, pictures from elsewhere only when asked for.
+// The frame it is shown in is the next wall: no scripts, an opaque origin and a CSP of its own.
 import createDOMPurify from 'dompurify'
 
 const purify = createDOMPurify(window)
@@ -11,56 +11,61 @@ purify.addHook('afterSanitizeAttributes', (node) => {
   }
 })
 
-/** What is needed to show a mail: the frame's document, whether it asks for remote content, and a guess of its height in px. */
-export type ShownMail = { srcdoc: string; hasRemote: boolean; height: number }
-
 type Options = {
-  /** Content-ID (no angle brackets) → data: URL; an opaque origin cannot fetch with the agent's cookie */
+  /** attachment id → data: URL; a frame of an opaque origin cannot fetch with the agent's cookie */
   inlineImages: ReadonlyMap<string, string>
+  /** whether pictures may be fetched from the sender's servers */
   allowRemote: boolean
   /** px, for the guess of the height */
   width: number
 }
 
-export function showMail(html: string, { inlineImages, allowRemote, width }: Options): ShownMail {
+/** The frame's document for the API's sanitised HTML, and a guess of its height in px. */
+export function showMail(html: string, { inlineImages, allowRemote, width }: Options) {
   const root = purify.sanitize(html, {
     WHOLE_DOCUMENT: true,
     RETURN_DOM: true,
+    ADD_ATTR: allowRemote ? REMOTE.map(([held]) => held) : [],
     ALLOW_DATA_ATTR: false,
-    FORBID_TAGS: [
-      'base',
-      'meta',
-      'link',
-      'form',
-      'input',
-      'button',
-      'select',
-      'textarea',
-      'audio',
-      'video',
-      'svg',
-      'math',
-    ],
-    FORBID_ATTR: ['ping', 'autofocus', 'tabindex'],
-    ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|tel:|cid:|#)/i,
+    FORBID_TAGS: ['base', 'meta', 'link', 'style', 'form', 'input', 'button', 'select', 'textarea', 'audio', 'video'],
+    FORBID_ATTR: ['ping', 'autofocus', 'tabindex', 'srcset'],
+    USE_PROFILES: { html: true },
   }) as HTMLElement
   for (const image of root.querySelectorAll('img')) {
-    const cid = /^cid:(.+)$/i.exec(image.getAttribute('src') ?? '')?.[1]
-    if (!cid) continue
-    const data = inlineImages.get(decodeCid(cid))
+    const id = inlineImageId(image.getAttribute('src') ?? '')
+    if (!id) continue
+    const data = inlineImages.get(id)
     if (data) image.setAttribute('src', data)
     else image.removeAttribute('src')
   }
-  return {
-    srcdoc: frameDocument(root, allowRemote),
-    hasRemote: asksForRemote(root),
-    height: guessHeight(root, width),
-  }
+  if (allowRemote) restoreRemote(root)
+  return { srcdoc: frameDocument(root, allowRemote), height: guessHeight(root, width) }
 }
 
-/** Content-IDs that the HTML shows as images. */
-export function referencedContentIds(html: string): Set<string> {
-  return new Set([...html.matchAll(/cid:([^"'\s>)]+)/gi)].map((match) => decodeCid(match[1] ?? '')))
+/** Attachment ids of the pictures that the API has put in place of Content-IDs. */
+export function inlineImageIds(html: string): string[] {
+  return [...new Set([...html.matchAll(/src="([^"]+)"/g)].flatMap((match) => inlineImageId(match[1] ?? '') ?? []))]
+}
+
+function inlineImageId(src: string): string | null {
+  return /^\/api\/attachments\/([\w-]+)\?inline=1$/.exec(src)?.[1] ?? null
+}
+
+/** Where the API keeps the address of a picture it has held back, and where it belongs. */
+const REMOTE = [
+  ['data-remote-src', 'src'],
+  ['data-remote-background', 'background'],
+] as const
+
+function restoreRemote(root: HTMLElement) {
+  for (const [held, attribute] of REMOTE) {
+    for (const node of root.querySelectorAll(`[${held}]`)) {
+      // Over http a picture would tell everybody on the way what is read; hosts of mail pictures speak https.
+      const url = (node.getAttribute(held) ?? '').replace(/^http:/i, 'https:')
+      node.removeAttribute(held)
+      if (/^https:\/\//i.test(url)) node.setAttribute(attribute, url)
+    }
+  }
 }
 
 function frameDocument(root: HTMLElement, allowRemote: boolean): string {
@@ -71,26 +76,12 @@ function frameDocument(root: HTMLElement, allowRemote: boolean): string {
     "form-action 'none'",
     "base-uri 'none'",
   ].join('; ')
-  const head = root.querySelector('head')?.innerHTML ?? ''
-  const body = root.querySelector('body')?.outerHTML ?? root.outerHTML
-  return `<!doctype html><html><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${csp}"><meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light"><style>html{background:#fff;color:#1a1a1a;font:14px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}body{margin:16px}img{max-width:100%;height:auto}pre{white-space:pre-wrap}</style>${head}</head>${body}</html>`
+  const body = root.querySelector('body')?.outerHTML ?? '<body></body>'
+  return `<!doctype html><html><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${csp}"><meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light"><style>${FRAME_CSS}</style></head>${body}</html>`
 }
 
-const REMOTE_CSS = /(?:url\(|@import)\s*["']?\s*(?:https?:)?\/\//i
-
-function asksForRemote(root: HTMLElement): boolean {
-  const remote = (value: string | null) => value !== null && /^\s*(?:https?:)?\/\//i.test(value)
-  for (const node of root.querySelectorAll('[src], [srcset], [background], [style]')) {
-    if (
-      remote(node.getAttribute('src')) ||
-      remote(node.getAttribute('background')) ||
-      remote(node.getAttribute('srcset'))
-    )
-      return true
-    if (REMOTE_CSS.test(node.getAttribute('style') ?? '')) return true
-  }
-  return [...root.querySelectorAll('style')].some((style) => REMOTE_CSS.test(style.textContent ?? ''))
-}
+const FRAME_CSS =
+  'html{background:#fff;color:#1a1a1a;font:14px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}body{margin:16px}img{max-width:100%;height:auto}pre{white-space:pre-wrap}blockquote{margin:0 0 0 8px;padding-left:12px;border-left:2px solid #ccc}'
 
 const BLOCK = /^(?:P|DIV|BR|TR|LI|H[1-6]|BLOCKQUOTE|PRE|TABLE|HR|UL|OL|SECTION|ARTICLE)$/
 const LINE_PX = 21
@@ -102,7 +93,7 @@ function guessHeight(root: HTMLElement, width: number): number {
   let images = 0
   const walk = (node: Node) => {
     if (node instanceof Text) text += node.data.replace(/\s+/g, ' ')
-    if (!(node instanceof HTMLElement) || node.tagName === 'STYLE' || node.tagName === 'HEAD') return
+    if (!(node instanceof HTMLElement) || node.tagName === 'HEAD') return
     if (node.tagName === 'IMG') images += Math.min(Number(node.getAttribute('height')) || 40, 600)
     for (const child of node.childNodes) walk(child)
     if (BLOCK.test(node.tagName)) text += '\n'
@@ -114,12 +105,4 @@ function guessHeight(root: HTMLElement, width: number): number {
     .split('\n')
     .reduce((sum, line) => sum + Math.max(0.6, Math.ceil(line.trim().length / perLine)), 0)
   return Math.round(lines * LINE_PX + images + 48)
-}
-
-function decodeCid(cid: string): string {
-  try {
-    return decodeURIComponent(cid)
-  } catch {
-    return cid
-  }
 }

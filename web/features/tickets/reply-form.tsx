@@ -10,7 +10,7 @@ import { messageOf } from '../../lib/http'
 import { inboxesQuery } from '../inboxes/api'
 import { useReply } from './api'
 import classes from './composer.module.css'
-import { type Draft, SENT } from './draft'
+import { afterSending, type Draft } from './draft'
 import { RecipientFields } from './recipient-fields'
 import { suggestedRecipients } from './recipients'
 import { RichText, type RichTextHandle } from './rich-text'
@@ -75,6 +75,7 @@ export function ReplyForm({ ticket, draft, onDraft, ref }: Props) {
     if (wrong) return
     reply.mutate(
       {
+        key: draft.key,
         text,
         html: draft.html,
         to,
@@ -85,7 +86,7 @@ export function ReplyForm({ ticket, draft, onDraft, ref }: Props) {
       },
       {
         onSuccess: () => {
-          onDraft(SENT)
+          onDraft(afterSending(draft))
           editor.current?.clear()
         },
       },

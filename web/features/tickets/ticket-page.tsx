@@ -67,7 +67,7 @@ export function TicketPage() {
             <ErrorState title="This may be out of date" error={ticket.error} retry={() => void ticket.refetch()} />
           </Box>
         )}
-        <Conversation key={ticketId} messages={ticket.data.messages} ticketId={ticketId} />
+        <Conversation key={ticketId} ticket={ticket.data} />
         {mayWrite && (
           <Suspense fallback={<Skeleton height={220} mt="md" />}>
             <Composer key={ticketId} ticket={ticket.data} ref={composer} />

@@ -10,8 +10,8 @@ const RULES: Record<string, string> = {
   subject_number: 'Its subject names this ticket, and the sender takes part in it.',
   late_ancestor: 'A message of this ticket refers to it.',
   common_ancestor: 'It and this ticket refer to the same earlier message, and the sender takes part in it.',
-  new: 'Nothing known fits it, so it began this ticket.',
-  none: 'Nothing known fits it, so it began this ticket.',
+  bounce: 'A mail server reports that one of our mails on this ticket did not arrive.',
+  new_ticket: 'Nothing known fits it, so it began this ticket.',
 }
 
 type Props = { message: MessageAnswer; onClose: () => void }
