@@ -59,7 +59,7 @@ const CANDIDATES = `
     UNION SELECT value FROM json_each(?3)
     UNION SELECT t.id FROM json_each(?4) n CROSS JOIN tickets t ON t.tenant_id = ?1 AND t.number = n.value
     UNION SELECT m.ticket_id FROM json_each(?5) k CROSS JOIN messages m ON m.tenant_id = ?1 AND m.message_id = k.value WHERE m.direction = 'outbound'
-    UNION SELECT t.merged_into_id FROM candidates c CROSS JOIN tickets t ON t.tenant_id = ?1 AND t.id = c.id
+    UNION SELECT t.merged_into_id FROM candidates candidate CROSS JOIN tickets t ON t.tenant_id = ?1 AND t.id = candidate.id
       WHERE t.merged_into_id IS NOT NULL)`
 
 /** Reads everything the planner may ask about these mails of one inbox. */
@@ -85,13 +85,13 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
     ),
     db.prepare(
       `${CANDIDATES} SELECT t.id, t.number, t.status, t.inbox_id AS inboxId, t.merged_into_id AS mergedIntoId, t.last_message_at AS lastMessageAt
-       FROM candidates c CROSS JOIN tickets t ON t.tenant_id = ?1 AND t.id = c.id`,
+       FROM candidates candidate CROSS JOIN tickets t ON t.tenant_id = ?1 AND t.id = candidate.id`,
       ...candidates,
     ),
     db.prepare(
       `${CANDIDATES}, people AS (SELECT value AS email FROM json_each(?6)),
        mails AS (SELECT m.ticket_id, m.from_email, m.to_json, m.cc_json
-         FROM candidates c CROSS JOIN messages m ON m.tenant_id = ?1 AND m.ticket_id = c.id AND m.direction <> 'note')
+         FROM candidates candidate CROSS JOIN messages m ON m.tenant_id = ?1 AND m.ticket_id = candidate.id AND m.direction <> 'note')
        SELECT ticket_id AS ticketId, email, max(wrote) AS wrote FROM (
          SELECT ticket_id, lower(from_email) AS email, 1 AS wrote FROM mails
          UNION ALL SELECT ticket_id, lower(a.value ->> 'email'), 0 FROM mails, json_each(to_json) a

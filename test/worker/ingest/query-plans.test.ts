@@ -1,0 +1,42 @@
+// What ingest costs does not grow with the tenant: every statement finds its rows by an index.
+import { env } from 'cloudflare:test'
+import { expect, it } from 'vitest'
+import { runAttachments } from '../../../worker/ingest/attachment-job'
+import { runIngest } from '../../../worker/ingest/ingest-job'
+import { eml, emlWith, makeWorld } from './support'
+
+/** json_each and what was read from it. */
+const ALLOWED = / VIRTUAL TABLE INDEX \d+:$|^SCAN \(subquery-\d+\)$|^SCAN candidate$/
+
+it('no statement of facts, apply, claims and attachments scans a table', async () => {
+  const world = await makeWorld()
+  const seen = new Map<string, (string | number | null)[]>()
+  const real = world.deps.db
+  world.deps.db = (tenantId) => {
+    const db = real(tenantId)
+    return {
+      ...db,
+      prepare(sql, ...params) {
+        seen.set(sql, [tenantId, ...params])
+        return db.prepare(sql, ...params)
+      },
+    }
+  }
+  await world.deliver(eml({ id: 'a@x' }))
+  const big = await world.store(emlWith([{ name: 'big.bin', bytes: new Uint8Array(1_200_000) }], { inReplyTo: 'a@x' }))
+  await world.store(eml()).then(async (id) => env.BLOBS.delete(String((await world.ledger(id)).raw_key)))
+  await world.ingest([big])
+  await runIngest(world.deps, { kind: 'ingest', tenantId: world.tenantId, inboxId: world.inboxId })
+  for (const job of world.jobs) if (job.kind === 'attachment') await runAttachments(world.deps, job)
+
+  const scans: string[] = []
+  for (const [sql, params] of seen) {
+    const { results } = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .bind(...params)
+      .all<{ detail: string }>()
+    for (const { detail } of results)
+      if (detail.startsWith('SCAN') && !ALLOWED.test(detail)) scans.push(`${detail} in ${sql.trim().slice(0, 60)}`)
+  }
+  expect(scans).toEqual([])
+  expect(seen.size).toBeGreaterThan(15)
+})
