@@ -82,6 +82,19 @@ export type CheckStep = z.infer<typeof CheckStep>
 export const CheckReport = z.object({ ok: z.boolean(), steps: z.array(CheckStep) })
 export type CheckReport = z.infer<typeof CheckReport>
 
+/** Blank passwords of a test are the stored ones of this inbox. */
+export const TestConnectionQuery = z.object({ inboxId: z.string().max(64).optional() })
+export const AutoconfigQuery = z.object({ email: Email })
+const ProposedServer = Server.omit({ password: true })
+/** The usual settings of an address's provider, null where nobody knows. */
+export const AutoconfigAnswer = z.object({
+  imap: ProposedServer.nullable(),
+  smtp: ProposedServer.nullable(),
+  hint: z.string().nullable(),
+})
+/** `found`: messages the mailbox listed as new; `queued`: those that were not known yet. */
+export const SyncAnswer = z.object({ found: z.number(), queued: z.number() })
+
 /** Why an inbox is not simply fine, in plain words, and the action that mends it. */
 export const StatusDetail = z.object({
   code: z.string(),

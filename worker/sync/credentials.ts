@@ -15,16 +15,19 @@ export type LoadedInbox = { row: InboxRow; connection: Connection | null }
 
 const field = (tenantId: string, inboxId: string): SealedField => ({ tenantId, record: inboxId, field: 'credentials' })
 
-/** The inbox with its connection decrypted, or null when this tenant has no such inbox. Throws KeyringError on an unreadable secret. */
-export async function loadInbox(db: TenantDb, keyring: Keyring, inboxId: string): Promise<LoadedInbox | null> {
+/**
+ * The inbox with its connection decrypted, or null when this tenant has no such inbox. Without a keyring the connection is left closed.
+ * Throws KeyringError on a secret that no key opens.
+ */
+export async function loadInbox(db: TenantDb, keyring: Keyring | null, inboxId: string): Promise<LoadedInbox | null> {
   const [row] = await db.orm
     .select()
     .from(inboxes)
     .where(and(eq(inboxes.tenantId, db.tenantId), eq(inboxes.id, inboxId)))
     .limit(1)
   if (!row) return null
-  if (!row.credentials || !row.config) return { row, connection: null }
-  const config = ConnectionConfig.parse(JSON.parse(row.config))
+  const config = configOf(row)
+  if (!keyring || !row.credentials || !config) return { row, connection: null }
   const secrets = ConnectionSecrets.parse(
     JSON.parse(await keyring.decrypt(row.credentials, field(db.tenantId, inboxId))),
   )
@@ -35,6 +38,11 @@ export async function loadInbox(db: TenantDb, keyring: Keyring, inboxId: string)
       ...(config.smtp ? { smtp: { ...config.smtp, password: secrets.smtp ?? '' } } : {}),
     },
   }
+}
+
+/** The readable part of a stored connection; it outlives a disconnect. */
+export function configOf(row: InboxRow): ConnectionConfig | null {
+  return row.config === null ? null : ConnectionConfig.parse(JSON.parse(row.config))
 }
 
 /** The two columns of a connection: its readable part, and its passwords sealed for this tenant, inbox and field. */

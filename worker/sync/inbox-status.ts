@@ -40,13 +40,28 @@ type StatusColumns = Partial<
     typeof inboxes.$inferInsert,
     'status' | 'config' | 'credentials' | 'connectedAt' | 'lastError' | 'nextPollAt' | 'pausedAt' | 'pauseReason'
   >
-> & { detail: StatusDetail | null }
+> & { detail?: StatusDetail | null }
 
-/** Writes what a person's action means for the row. */
+/** Writes what a person's action means for the row; what is not named stays. */
 export async function writeStatus(db: TenantDb, inboxId: string, columns: StatusColumns, now: number): Promise<void> {
   const { detail, ...rest } = columns
   await db.orm
     .update(inboxes)
-    .set({ ...rest, statusDetail: detail ? JSON.stringify(detail) : null, updatedAt: now })
+    .set({
+      ...rest,
+      ...(detail === undefined ? {} : { statusDetail: detail && JSON.stringify(detail) }),
+      updatedAt: now,
+    })
     .where(and(eq(inboxes.tenantId, db.tenantId), eq(inboxes.id, inboxId)))
+}
+
+/** Ledger rows of the inbox without a disposition. */
+export async function countUnaccounted(db: TenantDb, inboxId: string): Promise<number> {
+  const row = await db
+    .prepare(
+      `SELECT count(*) AS count FROM ledger WHERE tenant_id = ?1 AND inbox_id = ?2 AND state IN ('discovered', 'stored')`,
+      inboxId,
+    )
+    .first<{ count: number }>()
+  return row?.count ?? 0
 }

@@ -20,8 +20,8 @@ export async function givenInbox(
   const n = `${Date.now().toString(36)}${counter++}`
   const owner = { tenantId: `ten_${n}`, inboxId: `inb_${n}` }
   const server = {
-    host: 'imap.example.com',
-    port: 993,
+    host: 'localhost',
+    port: 1,
     security: 'tls' as const,
     username: 'u',
     password: 'stored-secret',

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest'
+import { advance, dueTasks, nextAlarm, plan } from '../../../worker/sync/agenda'
+
+describe('the agenda', () => {
+  it('wants no alarm for nothing, and the earliest for several tasks', () => {
+    expect(nextAlarm({})).toBeNull()
+    expect(nextAlarm({ sync: 30, renew: 10, reconcile: 20 })).toBe(10)
+  })
+
+  it('lists what is due, the most overdue first', () => {
+    expect(dueTasks({ sync: 30, renew: 10, reconcile: 20 }, 20)).toEqual(['renew', 'reconcile'])
+  })
+
+  it('brings a task forward and never back', () => {
+    expect(advance({ sync: 50 }, 'sync', 20)).toEqual({ sync: 20 })
+    expect(advance({ sync: 10 }, 'sync', 20)).toEqual({ sync: 10 })
+    expect(advance({}, 'sync', 20)).toEqual({ sync: 20 })
+  })
+
+  it('plans one task and leaves the others', () => {
+    expect(plan({ sync: 10, renew: 5 }, 'sync', 99)).toEqual({ sync: 99, renew: 5 })
+  })
+})

@@ -1,0 +1,116 @@
+// Routes of connections: test, save, diagnose, sync, pause, resume, disconnect, and the proposal of settings.
+import { type Context, Hono } from 'hono'
+import {
+  AutoconfigAnswer,
+  AutoconfigQuery,
+  CheckReport,
+  ConnectionBody,
+  InboxAnswer,
+  SyncAnswer,
+  TestConnectionQuery,
+} from '../contract/inboxes'
+import { may } from '../contract/permissions'
+import type { AppEnv } from '../platform/http/context'
+import { access, answers, json, query, sessionOf } from '../platform/http/route'
+import { type InboxRow, inboxAnswer } from '../platform/inbox-answer'
+import { countAttempt } from '../platform/rate-limit'
+import {
+  type ConnectDeps,
+  diagnose,
+  disconnect,
+  pause,
+  resume,
+  saveConnection,
+  syncNow,
+  testConnection,
+} from './connect'
+import { countUnaccounted } from './inbox-status'
+import { type MakeProvider, realProvider } from './mailbox'
+
+/** Each of these makes the Worker log in somewhere: enough for any person, too few to try passwords with. */
+const LOGINS = { name: 'connection-test', max: 60, windowMs: 10 * 60_000 }
+
+const permission = 'inboxes:manage'
+
+/** The routes over a way to make providers; tests lend a fake one. */
+export function connectRoutes(makeProvider: MakeProvider) {
+  const deps = (c: Context<AppEnv>): ConnectDeps => ({
+    db: c.get('db'),
+    keyring: c.get('settings').keyring,
+    now: c.get('clock')(),
+    makeProvider,
+    object: (inboxId) => c.env.INBOX.get(c.env.INBOX.idFromName(inboxId)),
+  })
+  const limited = (c: Context<AppEnv>) =>
+    countAttempt({ d1: c.env.DB, secret: c.get('settings').AUTH_SECRET, now: c.get('clock')() }, [
+      { limit: LOGINS, subject: sessionOf(c).tenantId },
+    ])
+  const answer = async (c: Context<AppEnv>, row: InboxRow) =>
+    c.json(
+      inboxAnswer(row, {
+        now: c.get('clock')(),
+        pollSeconds: c.get('settings').POSTROOM_POLL_SECONDS,
+        unaccounted: await countUnaccounted(c.get('db'), row.id),
+        mayManage: may(sessionOf(c).role, permission),
+      }),
+    )
+
+  return new Hono<AppEnv>()
+    .get(
+      '/inboxes/autoconfig',
+      access(permission, "The usual server settings of an address's provider"),
+      query(AutoconfigQuery),
+      answers(200, AutoconfigAnswer),
+      async (c) => c.json(await proposal(c.req.valid('query').email, c.get('settings').DNS_URL)),
+    )
+    .post(
+      '/inboxes/test-connection',
+      access(permission, 'Try server settings step by step; stores nothing'),
+      query(TestConnectionQuery),
+      json(ConnectionBody),
+      answers(200, CheckReport),
+      async (c) => {
+        await limited(c)
+        return c.json(await testConnection(deps(c), c.req.valid('json'), c.req.valid('query').inboxId))
+      },
+    )
+    .post(
+      '/inboxes/:id/diagnose',
+      access(permission, 'Try the stored settings of an inbox step by step; changes nothing'),
+      answers(200, CheckReport),
+      async (c) => {
+        await limited(c)
+        return c.json(await diagnose(deps(c), c.req.param('id')))
+      },
+    )
+    .put(
+      '/inboxes/:id/connection/imap',
+      access(permission, 'Verify server settings by a login, then store them'),
+      json(ConnectionBody),
+      answers(200, InboxAnswer),
+      async (c) => {
+        await limited(c)
+        return answer(c, await saveConnection(deps(c), c.req.param('id'), c.req.valid('json')))
+      },
+    )
+    .post('/inboxes/:id/sync', access(permission, 'Check for new mail now'), answers(200, SyncAnswer), async (c) =>
+      c.json(await syncNow(deps(c), c.req.param('id'))),
+    )
+    .post('/inboxes/:id/pause', access(permission, 'Stop checking for mail'), answers(200, InboxAnswer), async (c) =>
+      answer(c, await pause(deps(c), c.req.param('id'))),
+    )
+    .post(
+      '/inboxes/:id/resume',
+      access(permission, 'Check for mail again, from where it stopped'),
+      answers(200, InboxAnswer),
+      async (c) => answer(c, await resume(deps(c), c.req.param('id'))),
+    )
+    .post(
+      '/inboxes/:id/disconnect',
+      access(permission, 'Wipe the credentials of an inbox and keep everything else'),
+      answers(200, InboxAnswer),
+      async (c) => answer(c, await disconnect(deps(c), c.req.param('id'))),
+    )
+}
+
+export const syncRoutes = connectRoutes(realProvider)
