@@ -85,7 +85,7 @@ function sameText(a: string, b: string): boolean {
 }
 
 function asciiDomain(domain: string): string {
-  const ascii = URL.parse(`http://${domain}`)?.hostname ?? ''
+  const ascii = /[\s/\\@:?#<>[\]%]/.test(domain) ? '' : (URL.parse(`http://${domain}`)?.hostname ?? '')
   if (!/^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/.test(ascii)) throw new RangeError('not a mail domain')
   return ascii
 }

@@ -1,5 +1,6 @@
 // What a mail says about the conversation it belongs to, in the order in which it is to be believed. Pure; looks nothing up.
 import { firstHeader } from './headers'
+import { LIMITS } from './limits'
 import type { ParsedMail } from './types'
 
 /** Ids without angle brackets. Everything here is a claim of the sender until the tenant's own rows confirm it; only tokens are proof. */
@@ -17,18 +18,16 @@ export type ThreadHints = {
   participants: string[]
 }
 
-const LIMIT = { ids: 200, addresses: 500 }
-
 /** Collects the hints. `readToken` answers the ticket id of a valid signed token within an address or a Message-ID, else null. */
 export async function threadHints(
   mail: ParsedMail,
   readToken: (value: string) => Promise<string | null>,
 ): Promise<ThreadHints> {
-  const inReplyTo = unique(mail.inReplyTo).slice(0, LIMIT.ids)
+  const inReplyTo = unique(mail.inReplyTo).slice(0, LIMITS.references)
   const references = unique(mail.references.toReversed())
     .filter((id) => !inReplyTo.includes(id))
-    .slice(0, LIMIT.ids)
-  const sources = [...mail.recipients.slice(0, LIMIT.addresses), ...inReplyTo, ...references]
+    .slice(0, LIMITS.references)
+  const sources = [...mail.recipients.slice(0, LIMITS.addresses), ...inReplyTo, ...references]
   const found = new Map<string, string>()
   for (const source of sources) {
     const ticketId = await readToken(source)
@@ -67,7 +66,7 @@ const TRAILER = /\s*\((?:fwd|fw)\)$/i
  * square brackets stays, but marks before it go. An empty result means that the subject was nothing but marks.
  */
 export function baseSubject(subject: string): string {
-  let text = subject.replace(/\s+/g, ' ').trim()
+  let text = subject.slice(0, LIMITS.subjectChars).replace(/\s+/g, ' ').trim()
   for (;;) {
     const next = text.replace(REPLY_MARK, '').replace(TRAILER, '').trim()
     if (next === text) return text
