@@ -39,10 +39,18 @@ function* drafts(value: string): Generator<Draft> {
   // One that never closes makes all later ones plain characters, which keeps hostile fields linear.
   let commentsClose = true
   let quotesClose = true
+  let inAngle = false
+  /** The first character within the brackets: "@" begins a source route. */
+  let angleFirst = ''
+  let hasAt = false
   let i = 0
+  const reset = () => {
+    draft = emptyDraft()
+    inAngle = false
+    hasAt = false
+  }
   while (i < value.length) {
     const char = value[i] ?? ''
-    const inAngle = draft.angle !== null && !draft.angle.endsWith('>')
     if (char === '"' && quotesClose) {
       const end = quoteEnd(value, i)
       quotesClose = end >= 0
@@ -79,21 +87,24 @@ function* drafts(value: string): Generator<Draft> {
       // "<Name <a@b>>": what stood in the outer bracket was a name.
       if (inAngle) draft.phrase += ` ${draft.angle}`
       draft.angle = ''
-    } else if (inAngle) {
+      inAngle = true
+      angleFirst = ''
+    } else if (inAngle && char === '>') {
+      inAngle = false
+    } else if (inAngle && (char !== ',' || angleFirst === '@')) {
       // A comma inside brackets is a source route (RFC 5322 section 4.4), else the bracket was left open.
-      if (char === ',' && !/^\s*@/.test(draft.angle ?? '')) {
-        yield draft
-        draft = emptyDraft()
-      } else draft.angle += char
+      draft.angle += char
+      angleFirst ||= char.trim()
     } else if (char === ',' || char === ';') {
       yield draft
-      draft = emptyDraft()
-    } else if (char === ':' && draft.angle === null && !draft.raw.includes('@')) {
+      reset()
+    } else if (char === ':' && draft.angle === null && !hasAt) {
       // The name of a group, or "mailto:".
-      draft = emptyDraft()
+      reset()
     } else {
       draft.phrase += char
       draft.raw += char
+      hasAt ||= char === '@'
     }
   }
   yield draft
@@ -103,7 +114,8 @@ function* drafts(value: string): Generator<Draft> {
 function cleanEmail(text: string): string | null {
   const plain = text
     .slice(0, 1000)
-    .replace(/^[\s<'[]+|[\s>'\],.;]+$/g, '')
+    .replace(/^[\s<'[]+|[\s>',.;]+$/g, '')
+    .replace(/^([^[]*)\]+$/, '$1')
     .replace(/^mailto:([^?]*).*$/is, '$1')
     .replace(/^@[^:]*:/, '')
     .replace(/^(["'])([\w.+-]+)\1@/, '$2@')
@@ -112,14 +124,15 @@ function cleanEmail(text: string): string | null {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters make no address
   const badLocal = local === '' || (local.startsWith('"') ? /[\x00-\x1f]/ : /[\x00-\x20<>()[\]:;,"\\]/).test(local)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters make no address
-  const badDomain = domain === '' || /[\x00-\x20<>()\\:;,"'/?=&#%]/.test(domain.replace(/^\[[\w.:]+\]$/, 'literal'))
+  const badDomain = domain === '' || /[\x00-\x20<>()[\]\\:;,"'/?=&#%]/.test(domain.replace(/^\[[\w.:]+\]$/, 'literal'))
   if (badLocal || badDomain || plain.length > 320) return null
   return `${local}@${domain}`.toLowerCase()
 }
 
 function cleanName(text: string, email: string): string {
-  const name = cleanLine(decodeWords(text))
+  const name = cleanLine(decodeWords(text.slice(0, MAX_BARE)))
     .replace(/\s+/g, ' ')
+    .replace(/^[<>\s]+|[<>\s]+$/g, '')
     .replace(/^'(.*)'$/, '$1')
     .replace(/^"(.*)"$/, '$1')
     .trim()
