@@ -26,6 +26,9 @@ export async function seedTickets(tenantId: string, tickets: SeedTicket[]): Prom
     env.DB.prepare(
       'INSERT OR IGNORE INTO contacts (id, tenant_id, name, email, created_at) VALUES (?, ?, ?, ?, 1)',
     ).bind(contactId, tenantId, 'Anna Müller', 'anna.mueller@customer.example'),
+    from(
+      `UPDATE tenants SET last_ticket_number = max(last_ticket_number, (SELECT max(value ->> 'number') FROM json_each(?2))) WHERE id = ?1`,
+    ),
     from(`INSERT INTO tickets (id, tenant_id, number, subject, status, inbox_id, assignee_id, contact_id, message_count, last_message_at, created_at, updated_at)
       SELECT v ->> 'id', ?1, v ->> 'number', coalesce(v ->> 'subject', 'Hello'), v ->> 'status', v ->> 'inboxId', v ->> 'assigneeId', v ->> 'contactId',
         coalesce(json_array_length(v, '$.texts'), 0), v ->> 'at', v ->> 'at', v ->> 'at' FROM (SELECT value AS v FROM json_each(?2))`),

@@ -141,7 +141,10 @@ describe('a reply', () => {
       code: 'conflict',
       detail: expect.stringContaining('SMTP'),
     })
-    await env.DB.prepare('UPDATE inboxes SET credentials = NULL').run()
+    d = await desk()
+    await env.DB.prepare('UPDATE inboxes SET credentials = NULL WHERE id = ?').bind(d.inboxId).run()
+    await expect(reply({ text: 'x' })).rejects.toMatchObject({ code: 'conflict' })
+    await env.DB.prepare("UPDATE inboxes SET credentials = 'x', archived_at = 1 WHERE id = ?").bind(d.inboxId).run()
     await expect(reply({ text: 'x' })).rejects.toMatchObject({ code: 'conflict' })
   })
 
