@@ -13,14 +13,19 @@ const ZONES = {
 }
 
 /** Who may ask D1 across tenants (platform/system-db.ts). */
-const SYSTEM_DB_USERS = '^worker/(create-worker|app|features/auth/|features/tenants/|features/inboxes/forward-address|sync/(sweep|email-entry))'
+const SYSTEM_DB_USERS =
+  '^worker/(create-worker|app|features/auth/|features/tenants/|features/inboxes/forward-address|sync/(sweep|email-entry))'
 
 const zoneRules = Object.entries(ZONES).map(([zone, allowed]) => ({
   name: `zone-${zone}`,
   comment: `worker/${zone} may import ${allowed.join(', ') || 'nothing of ours'}`,
   severity: 'error',
   from: { path: `^worker/${zone}/` },
-  to: { path: '^(worker|web|test|scripts)/', pathNot: `^worker/(${[zone, ...allowed].join('|')})/`, dependencyTypesNot: ['type-only'] },
+  to: {
+    path: '^(worker|web|test|scripts)/',
+    pathNot: `^worker/(${[zone, ...allowed].join('|')})/`,
+    dependencyTypesNot: ['type-only'],
+  },
 }))
 
 const zoneTypeRules = Object.entries(ZONES).map(([zone, allowed]) => ({
@@ -44,7 +49,10 @@ export default {
       comment: 'a feature imports mail, platform, db, contract, entitlements and itself, never another feature',
       severity: 'error',
       from: { path: '^worker/features/([^/]+)/' },
-      to: { path: '^(worker|web|test|scripts)/', pathNot: '^worker/(features/$1/|(mail|platform|db|contract|entitlements)/|env\\.ts|module\\.ts)' },
+      to: {
+        path: '^(worker|web|test|scripts)/',
+        pathNot: '^worker/(features/$1/|(mail|platform|db|contract|entitlements)/|env\\.ts|module\\.ts)',
+      },
     },
     {
       name: 'zone-ee',
@@ -87,13 +95,27 @@ export default {
       from: { path: '^worker/', pathNot: SYSTEM_DB_USERS },
       to: { path: '^worker/platform/system-db\\.ts$' },
     },
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
-    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^(cloudflare:|virtual:)' } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-unresolved',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^(cloudflare:|virtual:)' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'default'], extensions: ['.ts', '.tsx', '.mjs', '.js', '.json', '.css'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'default'],
+      extensions: ['.ts', '.tsx', '.mjs', '.js', '.json', '.css'],
+    },
   },
 }
