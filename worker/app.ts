@@ -24,6 +24,7 @@ import { routeTable } from './platform/http/route-table'
 import { refuseForeignOrigin, securityHeaders } from './platform/http/security'
 import { jobSender } from './platform/jobs'
 import { log } from './platform/log'
+import { syncRoutes } from './sync/connect.routes'
 
 const VERSION = '0.1.0'
 const Health = z.object({ ok: z.boolean(), version: z.string(), edition: z.enum(['community', 'enterprise']) })
@@ -60,6 +61,7 @@ export function createApp(modules: WorkerModule[]) {
     .route('/api', messageRoutes)
     .route('/api', attachmentRoutes)
     .route('/api', ingestRoutes)
+    .route('/api', syncRoutes)
 
   app.get('/api/openapi.json', publicRoute('This list of routes'), answers(200, z.looseObject({})), (c) =>
     c.json(openApi(routeTable(app), VERSION)),
