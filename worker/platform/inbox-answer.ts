@@ -13,12 +13,10 @@ const SILENCE = 5 * 60_000
 export function inboxAnswer(row: InboxRow, context: Context): InboxAnswer {
   const polled = row.connectionType === 'imap'
   const polling = polled && row.credentials !== null && row.pausedAt === null && row.archivedAt === null
-  const proven = row.lastSyncAt ?? row.connectedAt
+  // Both a check and the login of a connect prove something; 0: nothing ever has.
+  const proven = Math.max(row.lastSyncAt ?? 0, row.connectedAt ?? 0)
   const silent =
-    polling &&
-    row.status === 'connected' &&
-    proven !== null &&
-    context.now - proven > Math.max(SILENCE, 5 * context.pollSeconds * 1000)
+    polling && row.status === 'connected' && context.now - proven > Math.max(SILENCE, 5 * context.pollSeconds * 1000)
   return {
     id: row.id,
     name: row.name,

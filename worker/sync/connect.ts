@@ -72,18 +72,15 @@ export async function saveConnection(deps: ConnectDeps, inboxId: string, given: 
   const report = await check(deps, onlyGiven(given, complete))
   if (!report.ok) throw connectionFailed(report)
 
-  const before = configOf(row)
   const sealed = await sealConnection(deps.keyring, deps.db.tenantId, inboxId, complete)
-  const newMailbox = otherMailbox(before, complete)
   if (given.imap) {
-    const since = row.status === 'connected' && !newMailbox ? row.connectedAt : null
     await writeStatus(
       deps.db,
       inboxId,
       {
         ...sealed,
         status: 'connected',
-        connectedAt: since ?? deps.now,
+        connectedAt: deps.now,
         lastError: null,
         nextPollAt: deps.now,
         pausedAt: null,
@@ -92,7 +89,9 @@ export async function saveConnection(deps: ConnectDeps, inboxId: string, given: 
       },
       deps.now,
     )
-    await deps.object(inboxId).start({ tenantId: deps.db.tenantId, inboxId }, { newMailbox })
+    await deps
+      .object(inboxId)
+      .start({ tenantId: deps.db.tenantId, inboxId }, { newMailbox: otherMailbox(configOf(row), complete) })
   } else {
     await writeStatus(deps.db, inboxId, { ...sealed, ...sendingOnly(row) }, deps.now)
   }
