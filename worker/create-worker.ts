@@ -3,6 +3,7 @@ import { createApp } from './app'
 import { Job } from './contract/jobs'
 import type { OnStored } from './contract/pipeline'
 import { type Env, settingsOf } from './env'
+import { drainSearchQueue } from './features/tickets/search-index'
 import { runAttachments } from './ingest/attachment-job'
 import { type IngestDeps, ingestStored, runIngest } from './ingest/ingest-job'
 import type { WorkerModule } from './module'
@@ -37,11 +38,20 @@ export function createWorker(modules: WorkerModule[]): ExportedHandler<Env> {
         poke: (owner) => inboxObject(env, owner.inboxId).poke(owner),
         pollInterval: settingsOf(env).POSTROOM_POLL_SECONDS * 1000,
       })
+      await drainSearchQueues(env)
     },
     async email(message, env) {
       await handleEmail({ ...coreOf(env), system: systemDb(env.DB), onStored: onStored(env) }, message)
     },
   }
+}
+
+/** Tickets whose words changed and that no search has asked for yet. */
+async function drainSearchQueues(env: Env): Promise<void> {
+  const { results } = await systemDb(env.DB)
+    .d1.prepare('SELECT DISTINCT tenant_id AS id FROM ticket_search_queue LIMIT 200')
+    .all<{ id: string }>()
+  for (const { id } of results) await drainSearchQueue(tenantDb(env.DB, id), 5_000)
 }
 
 /** What every job works with. */
