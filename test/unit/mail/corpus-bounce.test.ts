@@ -1,7 +1,7 @@
 // Real delivery reports and notices, and mails that only look like them, with the status and hardness their source states.
 import { describe, expect, test } from 'vitest'
 import { parseBytes } from '../../../worker/mail/parse'
-import { corpusCases, wholeCorpus } from '../../support/corpus'
+import { bytesOf, cases, sharedCorpus } from './corpus'
 
 type Expected = { recipients: { dsn_status: string; reason: string; hard_bounce: boolean }[] }
 
@@ -35,47 +35,50 @@ const EXCEPTIONS: Record<string, { statuses: string[] | null; why: string }> = {
 /** Statuses of the form x.0.9nn are the source's own invention for "no code given": only their class can be compared. */
 const INVENTED = /\.0\.9\d\d$/
 
-const cases = corpusCases<Expected>('bounce').map((one) => ({
-  ...one,
-  isBounce: (one.expected?.recipients ?? []).some(({ reason }) => reason !== 'feedback' && reason !== 'vacation'),
-}))
+const judged = cases
+  .filter(({ group }) => group === 'bounce')
+  .map((one) => {
+    const recipients = (one.expected as Expected | undefined)?.recipients ?? []
+    return {
+      ...one,
+      recipients,
+      isBounce: recipients.some(({ reason }) => reason !== 'feedback' && reason !== 'vacation'),
+    }
+  })
 
 describe('bounces of the corpus', () => {
-  const bounces = cases.filter((one) => one.isBounce)
-  const others = cases.filter((one) => !one.isBounce && !(one.id in EXCEPTIONS))
+  const bounces = judged.filter((one) => one.isBounce)
+  const others = judged.filter((one) => !one.isBounce && !(one.id in EXCEPTIONS))
 
-  test.each(bounces.filter(({ id }) => !(id in EXCEPTIONS)))('$id: status and hardness', async ({ read, expected }) => {
-    const { bounce, automated } = await parseBytes(read())
-    const wanted = (expected?.recipients ?? []).map(({ dsn_status }) => dsn_status).toSorted()
+  test.each(bounces.filter(({ id }) => !(id in EXCEPTIONS)))('$id: status and hardness', async (one) => {
+    const { bounce, automated } = await parseBytes(bytesOf(one))
+    const wanted = one.recipients.map(({ dsn_status }) => dsn_status).toSorted()
     const statuses = (bounce?.recipients ?? []).map(({ status }) => status ?? '').toSorted()
     expect(statuses.map((status, i) => (INVENTED.test(wanted[i] ?? '') ? status.slice(0, 1) : status))).toEqual(
       wanted.map((status) => (INVENTED.test(status) ? status.slice(0, 1) : status)),
     )
-    if (expected?.recipients.some(({ hard_bounce }) => hard_bounce)) expect(bounce?.permanent).toBe(true)
+    if (one.recipients.some(({ hard_bounce }) => hard_bounce)) expect(bounce?.permanent).toBe(true)
     expect(automated.kind).toBe('bounce')
     for (const { address } of bounce?.recipients ?? []) expect(address).toMatch(/^\S+@\S+$/)
   })
 
-  test.each(others)('$id is no bounce', async ({ read }) => {
-    const { bounce, automated } = await parseBytes(read())
+  test.each(others)('$id is no bounce', async (one) => {
+    const { bounce, automated } = await parseBytes(bytesOf(one))
     expect(bounce).toBeNull()
     expect(automated.kind).not.toBe('bounce')
   })
 
-  test.each(cases.filter(({ id }) => id in EXCEPTIONS))(
-    '$id differs from its source as described',
-    async ({ id, read }) => {
-      const { bounce } = await parseBytes(read())
-      expect(bounce?.recipients.map(({ status }) => status) ?? null).toEqual(EXCEPTIONS[id]?.statuses)
-    },
-  )
+  test.each(judged.filter(({ id }) => id in EXCEPTIONS))('$id differs from its source as described', async (one) => {
+    const { bounce } = await parseBytes(bytesOf(one))
+    expect(bounce?.recipients.map(({ status }) => status) ?? null).toEqual(EXCEPTIONS[one.id]?.statuses)
+  })
 
   test('the original is found wherever the report quotes its Message-ID', async () => {
     let found = 0
-    for (const { read } of bounces) if ((await parseBytes(read())).bounce?.originalMessageId) found++
+    for (const one of bounces) if ((await parseBytes(bytesOf(one))).bounce?.originalMessageId) found++
     const right = bounces.filter(({ id }) => !(id in EXCEPTIONS)).length
     console.info(`bounces: ${right} of ${bounces.length} as the source says; ${found} name the original message`)
-    if (wholeCorpus) expect([bounces.length, right, found]).toEqual([179, 172, 154])
+    if (sharedCorpus) expect([bounces.length, right, found]).toEqual([179, 172, 154])
     expect(found / bounces.length).toBeGreaterThan(0.7)
   })
 })

@@ -3,15 +3,15 @@ import { describe, expect, test } from 'vitest'
 import { htmlToText } from '../../../worker/mail/html-text'
 import { parseBytes } from '../../../worker/mail/parse'
 import { sanitizeHtml } from '../../../worker/mail/sanitize'
-import { corpusCases } from '../../support/corpus'
+import { bytesOf, cases } from './corpus'
 
 const wordsOf = (html: string) => htmlToText(html).split(/\s+/).filter(Boolean)
 
 describe('HTML mails of the corpus', async () => {
   const mails: { id: string; html: string }[] = []
-  for (const { id, read } of [...corpusCases('parse'), ...corpusCases('bounce')]) {
-    const { html } = await parseBytes(read())
-    if (html !== null && html.trim() !== '') mails.push({ id, html })
+  for (const one of cases.filter(({ group }) => group === 'parse' || group === 'bounce')) {
+    const { html } = await parseBytes(bytesOf(one))
+    if (html !== null && html.trim() !== '') mails.push({ id: one.id, html })
   }
 
   test('there are some', () => {

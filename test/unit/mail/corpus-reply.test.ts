@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { htmlToText } from '../../../worker/mail/html-text'
 import { parseBytes } from '../../../worker/mail/parse'
 import { newPart } from '../../../worker/mail/quote'
-import { type CorpusCase, corpusCases, wholeCorpus } from '../../support/corpus'
+import { bytesOf, type Case, cases, sharedCorpus } from './corpus'
 
 type Expected = {
   trimmed?: string
@@ -56,21 +56,26 @@ const OURS: Record<string, string | typeof WHOLE> = {
 
 const squeezed = (text: string) => text.replace(/\s+/g, ' ').trim()
 
-async function textOf({ file, read }: CorpusCase<Expected>): Promise<string> {
-  if (file.endsWith('.eml')) return (await parseBytes(read())).fullText
-  const text = read().toString('utf8')
-  return file.endsWith('.html') ? htmlToText(text) : text
+async function textOf(one: Case): Promise<string> {
+  const bytes = bytesOf(one)
+  if (one.file.endsWith('.eml')) return (await parseBytes(bytes)).fullText
+  const text = new TextDecoder().decode(bytes)
+  return one.file.endsWith('.html') ? htmlToText(text) : text
 }
 
 describe('replies of the corpus', () => {
-  const cases = corpusCases<Expected>('reply')
-  const stated = ({ expected }: CorpusCase<Expected>) =>
-    expected?.trimmed ??
-    expected?.first_fragment_trimmed ??
-    expected?.reply_text ??
-    expected?.reply_text_ignoring_whitespace
-  const bySource = cases.filter((one) => !(one.id in OURS) && stated(one) !== undefined)
-  const byUs = cases.filter((one) => one.id in OURS)
+  const replies = cases.filter(({ group }) => group === 'reply')
+  const stated = (one: Case) => {
+    const expected = one.expected as Expected | undefined
+    return (
+      expected?.trimmed ??
+      expected?.first_fragment_trimmed ??
+      expected?.reply_text ??
+      expected?.reply_text_ignoring_whitespace
+    )
+  }
+  const bySource = replies.filter((one) => !(one.id in OURS) && stated(one) !== undefined)
+  const byUs = replies.filter((one) => one.id in OURS)
 
   test.each(bySource)('$id: the new part is what the source says', async (one) => {
     const { text } = newPart(await textOf(one))
@@ -90,12 +95,12 @@ describe('replies of the corpus', () => {
   })
 
   test('every case is judged', () => {
-    const unjudged = cases.filter((one) => !bySource.includes(one) && !byUs.includes(one)).map(({ id }) => id)
-    const withStatement = cases.filter((one) => stated(one) !== undefined).length
+    const unjudged = replies.filter((one) => !bySource.includes(one) && !byUs.includes(one)).map(({ id }) => id)
+    const withStatement = replies.filter((one) => stated(one) !== undefined).length
     console.info(
       `replies: ${bySource.length} of ${withStatement} as the source says, ${byUs.length} by our own edge of the quote`,
     )
     expect(unjudged).toEqual([])
-    if (wholeCorpus) expect([cases.length, withStatement, bySource.length]).toEqual([66, 39, 34])
+    if (sharedCorpus) expect([replies.length, withStatement, bySource.length]).toEqual([66, 39, 34])
   })
 })

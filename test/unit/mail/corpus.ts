@@ -29,11 +29,15 @@ export const sharedCorpus = existsSync(join(SHARED, 'cases.json'))
 /** Cases of the shared corpus that a run without it does not see; the README there counts them. */
 export const SHARED_CASES = { parse: 335, bounce: 191, header: 6, tnef: 9 }
 
-const root = sharedCorpus ? SHARED : join(ROOT, 'test/fixtures/mail/parse')
+const root = sharedCorpus ? SHARED : join(ROOT, 'test/fixtures/mail')
 const json = <T>(file: string): T => JSON.parse(readFileSync(join(root, file), 'utf8'))
 
-export const cases = json<Case[]>('cases.json')
-const consensus = json<Record<string, { agreed: Agreed }>>('consensus.json')
+/** The fixtures keep one list per folder, with files named from there. */
+const fixtures = (folder: string) =>
+  json<Case[]>(`${folder}/cases.json`).map((one) => ({ ...one, file: `${folder}/${one.file}` }))
+
+export const cases = sharedCorpus ? json<Case[]>('cases.json') : ['parse', 'bounce', 'reply'].flatMap(fixtures)
+const consensus = json<Record<string, { agreed: Agreed }>>(sharedCorpus ? 'consensus.json' : 'parse/consensus.json')
 
 export const bytesOf = (one: Case): Uint8Array => readFileSync(join(root, one.file))
 export const tableOf = <T>(one: Case): T => json<T>(one.file)
