@@ -27,6 +27,7 @@ export const PreviewAnswer = z.object({
     references: z.array(z.string()),
     text: z.string(),
     fullText: z.string(),
+    /** made safe to show, without pictures */
     html: z.string().nullable(),
     attachments: z.array(PreviewAttachment),
   }),

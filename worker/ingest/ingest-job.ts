@@ -22,7 +22,7 @@ import {
   recordFailures,
   type StoredRow,
 } from './ledger-rows'
-import { planBatch } from './plan-batch'
+import { type Planned, planBatch } from './plan-batch'
 import { prepare } from './prepare'
 import { type ReadMail, readMail } from './read-mail'
 
@@ -44,6 +44,8 @@ const JOB_TIME = 20_000
 const ROUNDS = 5
 const RETRY = { base: 60_000, max: 60 * 60_000 }
 const ATTACHMENTS_PER_JOB = 50
+/** Mails whose files are written to R2 side by side; an invocation has six connections and a fetch holds some. */
+const PREPARED_AT_ONCE = 10
 
 /** The continuation of a fetch (OnStored): ingests these mails now. Throws only when D1 fails; the rows are then taken up by the sweeper. */
 export async function ingestStored(
@@ -144,17 +146,8 @@ async function settle(deps: IngestDeps, db: TenantDb, inboxId: string, mails: Re
     left = left.filter((mail) => facts.open.has(mail.item.ledgerId))
     if (left.length === 0) break
     const now = deps.clock()
-    const readOf = new Map(left.map((mail) => [mail.item.ledgerId, mail]))
-    const ready: Applicable[] = []
-    for (const planned of planBatch(
-      [...readOf.values()].map((mail) => mail.item),
-      facts,
-      inboxId,
-      now,
-    )) {
-      const read = readOf.get(planned.item.ledgerId)
-      if (read) ready.push(await prepare(deps, db.tenantId, planned, read))
-    }
+    const items = left.map((mail) => mail.item)
+    const ready = await prepareAll(deps, db.tenantId, planBatch(items, facts, inboxId, now), left)
     const ended = await applyPlans({ db, newId: deps.newId }, ready, now)
     await sendAttachmentJobs(
       deps,
@@ -164,6 +157,24 @@ async function settle(deps: IngestDeps, db: TenantDb, inboxId: string, mails: Re
     left = left.filter((mail) => !ended.has(mail.item.ledgerId))
   }
   return left
+}
+
+async function prepareAll(
+  deps: IngestDeps,
+  tenantId: string,
+  plans: Planned[],
+  mails: ReadMail[],
+): Promise<Applicable[]> {
+  const readOf = new Map(mails.map((mail) => [mail.item.ledgerId, mail]))
+  const ready: Applicable[] = []
+  for (let at = 0; at < plans.length; at += PREPARED_AT_ONCE) {
+    const some = plans.slice(at, at + PREPARED_AT_ONCE).flatMap((planned) => {
+      const read = readOf.get(planned.item.ledgerId)
+      return read ? [prepare(deps, tenantId, planned, read)] : []
+    })
+    ready.push(...(await Promise.all(some)))
+  }
+  return ready
 }
 
 /** A lost job is no loss: the sweeper finds pending rows. */

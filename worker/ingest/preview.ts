@@ -3,6 +3,7 @@ import { HTTP_LIMITS } from '../contract/limits'
 import type { PreviewAnswer } from '../contract/preview'
 import { indexStream } from '../mail/mime-index'
 import { parseBytes, parseMail } from '../mail/parse'
+import { sanitizeHtml } from '../mail/sanitize'
 import type { ParsedMail } from '../mail/types'
 import { blobSource, storeStream } from '../platform/blob-stream'
 import { previewKey } from '../platform/blobs'
@@ -52,14 +53,14 @@ export async function previewMail(
       references: mail.references,
       text: mail.text,
       fullText: mail.fullText,
-      html: mail.html,
+      html: mail.html === null ? null : sanitizeHtml(mail.html, { allowRemote: false, cid: () => null }).html,
       attachments: mail.attachments.map(({ filename, contentType, size, contentId, inline, decision }) => ({
         ...{ filename, contentType, size, contentId, inline, decision },
       })),
     },
     plan: {
       disposition: DISPOSITION[plan.kind],
-      reason: reasonOf(plan),
+      reason: plan.kind === 'reply' ? null : reasonOf(plan),
       matchedBy: plan.kind === 'reply' ? plan.matchedBy : null,
       ticketId: plan.kind === 'reply' ? plan.ticket.id : plan.kind === 'duplicate' ? plan.ticketId : null,
       automated: { is: mail.automated.automated, rule: mail.automated.rule },
