@@ -37,7 +37,7 @@ export function requireDovecot() {
 
 /**
  * Makes a certificate authority, a server certificate for localhost signed by it, and two certificates that must be refused:
- * one that nobody signed and one for another name. Files that exist are kept.
+ * one of an unknown authority and one for another name. Files that exist are kept.
  * @param {string} dir
  * @returns {{ ca: string, cert: string, key: string, strangerCert: string, otherNameCert: string }} paths of PEM files; one key serves all server certificates
  */
@@ -54,20 +54,22 @@ export function makeCertificates(dir) {
   if (existsSync(files.otherNameCert)) return files
   const run = (...args) => execFileSync(openssl(), args, { stdio: ['ignore', 'ignore', 'pipe'] })
   const newKey = (file) => run('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', file)
-  const selfSigned = (key, out, name, extension) =>
-    run('req', '-x509', '-new', '-key', key, '-days', '30', '-subj', `/CN=${name}`, '-addext', extension, '-out', out)
-  newKey(path('ca.key'))
-  newKey(files.key)
-  selfSigned(path('ca.key'), files.ca, 'Postroom test CA', 'keyUsage=critical,keyCertSign,cRLSign')
-  selfSigned(files.key, files.strangerCert, 'localhost', 'subjectAltName=DNS:localhost')
-  const signed = (out, names) => {
+  const authority = (name, label) => {
+    newKey(path(`${name}.key`))
+    const usage = 'keyUsage=critical,keyCertSign,cRLSign'
+    run('req', '-x509', '-new', '-key', path(`${name}.key`), '-days', '30', '-subj', `/CN=${label}`, '-addext', usage, '-out', path(`${name}.pem`)) // biome-ignore format: one command
+  }
+  const sign = (by, out, names) => {
     writeFileSync(path('san.cnf'), `subjectAltName=${names}\nextendedKeyUsage=serverAuth\n`)
     run('req', '-new', '-key', files.key, '-subj', '/CN=Postroom test server', '-out', path('server.csr'))
-    run('x509', '-req', '-in', path('server.csr'), '-CA', files.ca, '-CAkey', path('ca.key'), '-CAcreateserial',
-      '-days', '30', '-extfile', path('san.cnf'), '-out', out) // biome-ignore format: one command
+    run('x509', '-req', '-in', path('server.csr'), '-CA', path(`${by}.pem`), '-CAkey', path(`${by}.key`), '-CAcreateserial', '-days', '30', '-extfile', path('san.cnf'), '-out', out) // biome-ignore format: one command
   }
-  signed(files.cert, 'DNS:localhost,IP:127.0.0.1')
-  signed(files.otherNameCert, 'DNS:mail.example.org')
+  authority('ca', 'Postroom test authority')
+  authority('unknown', 'Somebody else')
+  newKey(files.key)
+  sign('ca', files.cert, 'DNS:localhost,IP:127.0.0.1')
+  sign('unknown', files.strangerCert, 'DNS:localhost')
+  sign('ca', files.otherNameCert, 'DNS:mail.example.org')
   return files
 }
 

@@ -33,6 +33,7 @@ export async function startHostileServer(script: Script, certificate?: Certifica
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
+    socket.setNoDelay(true)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => {})
     const talk = talkOver(socket, heard)
@@ -73,7 +74,8 @@ function talkOver(plain: Socket, heard: HostileServer['heard']): Talk {
   return {
     write: (text) =>
       new Promise((resolve) => {
-        if (gone || socket.destroyed) return resolve()
+        // Never at once: a script that writes in a loop would keep everybody else from hearing that the client is gone.
+        if (gone || socket.destroyed) return void setImmediate(resolve)
         socket.write(typeof text === 'string' ? Buffer.from(text, 'latin1') : text, () => resolve())
       }),
     async line() {
@@ -104,6 +106,6 @@ function talkOver(plain: Socket, heard: HostileServer['heard']): Talk {
     end: () => void socket.end(),
     destroy: () => void socket.destroy(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
-    open: () => !gone,
+    open: () => !gone && !socket.destroyed,
   }
 }

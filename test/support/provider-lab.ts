@@ -15,14 +15,14 @@ export const SECRET = 'hunter2-correct-horse'
 export const SHORT: NonNullable<MailboxDeps['limits']> = {
   imap: {
     connect: 3_000,
-    greeting: 1_000,
+    greeting: 700,
     login: 3_000,
     command: 1_500,
     idle: 1_000,
     bytesPerMs: 100_000,
     loan: 3_000,
   },
-  smtp: { connect: 3_000, greeting: 1_000, login: 2_500, idle: 1_000, send: 3_000, bytesPerMs: 100_000 },
+  smtp: { connect: 3_000, greeting: 700, login: 2_500, idle: 1_000, send: 3_000, bytesPerMs: 100_000 },
   check: { resolve: 500, connect: 3_000, greeting: 700, line: 1_000 },
 }
 

@@ -7,12 +7,12 @@ const MICROSOFT = /(^|\.)(office365\.com|outlook\.com|hotmail\.com|live\.com)$/i
 /** First match wins. Where both are given, both must match. */
 const HINTS: readonly Hint[] = [
   {
-    text: /5\.7\.139|SmtpClientAuthentication is disabled/i,
-    hint: 'SMTP AUTH is switched off for this mailbox or organisation. An administrator can turn on "Authenticated SMTP" for it in the Microsoft 365 admin centre; better, connect it with Microsoft instead of a password.',
-  },
-  {
     text: /basic ?auth(entication)? ?(is )?(blocked|disabled)|BasicAuthBlocked/i,
     hint: 'Microsoft no longer accepts passwords here. Connect this mailbox with Microsoft instead of a password.',
+  },
+  {
+    text: /5\.7\.139|SmtpClientAuthentication is disabled/i,
+    hint: 'SMTP AUTH is switched off for this mailbox or organisation. An administrator can turn on "Authenticated SMTP" for it in the Microsoft 365 admin centre; better, connect it with Microsoft instead of a password.',
   },
   {
     host: MICROSOFT,

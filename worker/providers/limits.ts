@@ -46,6 +46,9 @@ export const SMTP_LIMITS = {
   send: 180_000,
   bytesPerMs: 16,
   response: 64 * 1024,
+  /** one line, and the lines of one reply, before TLS */
+  lineBytes: 8_192,
+  lines: 100,
 }
 export type SmtpLimits = typeof SMTP_LIMITS
 

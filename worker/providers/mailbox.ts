@@ -47,7 +47,7 @@ export function openMailbox(config: MailboxConfig, deps: MailboxDeps): MailProvi
           hint: 'Enter the SMTP server in the settings of the inbox.',
         })
       }
-      return sendMessage(smtpLimits, smtp, mime)
+      return sendMessage({ connect: deps.connect, limits: smtpLimits }, smtp, mime)
     },
     async check() {
       const probeDeps = { ...deps, limits: checkLimits }

@@ -81,14 +81,15 @@ type Lookup = { known(): Promise<string[] | null>; wait(): Promise<string[] | nu
 /** Starts asking for the name's addresses. `known` is what has come back by now, `wait` waits for it. */
 function lookUp(deps: ProbeDeps, host: string): Lookup {
   const literal = /^[\d.]+$|:|^localhost$/i.test(host)
-  const asked = literal || !deps.resolve ? Promise.resolve(null) : deps.resolve(host).catch(() => null)
+  const asked = literal ? Promise.resolve([host]) : (deps.resolve?.(host).catch(() => null) ?? Promise.resolve(null))
   const wait = () => within(deps.limits.resolve, asked, () => new Error('resolve')).catch(() => null)
   return { wait, known: () => Promise.race([asked, Promise.resolve(null)]).catch(() => null) }
 }
 
 function resolved(server: Server, addresses: string[] | null, ms: number): CheckStep {
   const first = addresses?.[0]
-  const detail = first === undefined ? `${server.host} leads to a server.` : `${server.host} is ${first}.`
+  const known = first !== undefined && first !== server.host
+  const detail = !known ? `${server.host} leads to a server.` : `${server.host} is ${first}.`
   return { name: 'Resolve name', status: 'pass', ms, detail }
 }
 
@@ -196,7 +197,7 @@ async function upgrade(deps: ProbeDeps, server: Server, protocol: Protocol, sock
       const detail = `The server does not offer STARTTLS, so the password was not sent. It said: “${spoken(answer.said, server)}”`
       return tlsStep('fail', ms(), detail, `Use the security TLS with port ${protocol.ports.tls}.`)
     }
-    talk = await talk.startTls()
+    talk = dialogue(await talk.startTls(), deps.limits)
     await protocol.prove(talk)
     return tlsStep('pass', ms(), 'Encrypted by STARTTLS; the certificate is valid.')
   } catch {

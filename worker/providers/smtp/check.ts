@@ -16,7 +16,7 @@ export async function checkSmtp(
   if (steps.some((step) => step.status === 'fail')) return steps
   const started = deps.clock()
   try {
-    const connection = await openSmtp(limits, server)
+    const connection = await openSmtp({ connect: deps.connect, limits }, server)
     connection.close()
     const detail =
       server.username === '' ? 'The server takes mail without a login.' : `Logged in as ${server.username}.`

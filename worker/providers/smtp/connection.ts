@@ -1,11 +1,15 @@
-// One SMTP connection, ready for MAIL FROM: socket, TLS, EHLO and login. TLS is demanded before AUTH unless security is 'none'.
-import net from 'node:net'
-import tls from 'node:tls'
+// One SMTP connection, ready for MAIL FROM: socket, TLS, EHLO and login. No AUTH without TLS unless security is 'none'.
+import type { Socket as NetSocket } from 'node:net'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import { dialogue } from '../dialogue'
 import type { SmtpLimits } from '../limits'
 import { ProviderError } from '../provider'
-import { type Server, timedOut, within } from '../server'
+import { type NetworkDeps, type Server, timedOut, within } from '../server'
 import { toProviderError } from './errors'
+import { SocketStream } from './socket-stream'
+import { startTls } from './starttls'
+
+export type SmtpDeps = Pick<NetworkDeps, 'connect'> & { limits: SmtpLimits }
 
 export type SmtpConnection = {
   smtp: SMTPConnection
@@ -14,15 +18,14 @@ export type SmtpConnection = {
   close(): void
 }
 
-/**
- * Connects and logs in (an empty user name: no login). Throws a ProviderError. The socket is opened here, because nodemailer would
- * resolve the name by DNS over HTTPS, while the runtime resolves it itself.
- */
-export async function openSmtp(limits: SmtpLimits, server: Server): Promise<SmtpConnection> {
-  const { socket, opened } = openSocket(server)
+/** Connects and logs in (an empty user name: no login). Throws a ProviderError. */
+export async function openSmtp(deps: SmtpDeps, server: Server): Promise<SmtpConnection> {
+  const { limits } = deps
+  const cleanup: (() => void)[] = []
   const work = (async () => {
-    await within(limits.connect, opened, () => timedOut('smtp_connect_timeout', 'Connecting', limits.connect))
-    const connection = wrap(limits, server, socket)
+    const stream = await openStream(deps, server, cleanup)
+    const connection = wrap(limits, server, stream)
+    cleanup.push(connection.close)
     await Promise.race([greet(connection.smtp), connection.failed])
     if (server.username !== '') await Promise.race([login(connection.smtp, server), connection.failed])
     return connection
@@ -30,37 +33,36 @@ export async function openSmtp(limits: SmtpLimits, server: Server): Promise<Smtp
   try {
     return await within(limits.login, work, () => timedOut('smtp_timeout', 'Logging in', limits.login))
   } catch (error) {
-    socket.destroy()
+    for (const close of cleanup) close()
     throw toProviderError(error, server)
   }
 }
 
-function openSocket(server: Server): { socket: net.Socket; opened: Promise<void> } {
-  const address = { host: server.host, port: server.port }
-  const implicit = server.security === 'tls'
-  const socket = implicit
-    ? tls.connect({ ...address, ...(net.isIP(server.host) ? {} : { servername: server.host }) })
-    : net.connect(address)
-  const opened = new Promise<void>((resolve, reject) => {
-    socket.once(implicit ? 'secureConnect' : 'connect', resolve)
-    socket.once('error', reject)
-    socket.once('close', () => reject(new Error('closed before it was open')))
-  })
-  // A socket that is destroyed later may still report an error; there is nobody left to hear it.
-  socket.on('error', () => {})
-  return { socket, opened }
+/** The socket, encrypted where that is wanted. nodemailer gets it ready made: names and certificates are the runtime's business. */
+async function openStream(deps: SmtpDeps, server: Server, cleanup: (() => void)[]): Promise<SocketStream> {
+  const { limits } = deps
+  const secureTransport = server.security === 'tls' ? 'on' : 'starttls'
+  const socket = deps.connect({ hostname: server.host, port: server.port }, { secureTransport, allowHalfOpen: false })
+  socket.closed.catch(() => {})
+  cleanup.push(() => void socket.close().catch(() => {}))
+  await within(limits.connect, socket.opened, () => timedOut('smtp_connect_timeout', 'Connecting', limits.connect))
+  if (server.security !== 'starttls') return new SocketStream(socket)
+  const secured = await startTls(dialogue(socket, { ...limits, line: limits.greeting }))
+  cleanup.push(() => void secured.close().catch(() => {}))
+  // nodemailer waits for a greeting, and after STARTTLS a server sends none (RFC 3207 4.2).
+  return new SocketStream(secured, '220 encrypted\r\n')
 }
 
-function wrap(limits: SmtpLimits, server: Server, socket: net.Socket): SmtpConnection {
+function wrap(limits: SmtpLimits, server: Server, stream: SocketStream): SmtpConnection {
   const smtp = new SMTPConnection({
-    connection: socket,
+    // A Duplex is all it uses of a net.Socket.
+    connection: stream as unknown as NetSocket,
     host: server.host,
     port: server.port,
-    secure: server.security === 'tls',
-    secured: server.security === 'tls',
-    // Fails closed: without an upgrade there is no session.
-    requireTLS: server.security === 'starttls',
-    ignoreTLS: server.security === 'none',
+    // Encrypted already, or not at all by the user's own choice: nodemailer never upgrades.
+    secure: server.security !== 'none',
+    secured: server.security !== 'none',
+    ignoreTLS: true,
     connectionTimeout: limits.login,
     greetingTimeout: limits.greeting,
     socketTimeout: limits.idle,
@@ -81,7 +83,7 @@ function wrap(limits: SmtpLimits, server: Server, socket: net.Socket): SmtpConne
     failed,
     close: () => {
       smtp.close()
-      socket.destroy()
+      stream.destroy()
     },
   }
 }

@@ -1,10 +1,9 @@
 // Sends one prepared message as a stream. Says for certain what happened, or that it cannot be known.
 import { Readable } from 'node:stream'
-import type { SmtpLimits } from '../limits'
 import type { OutboundMime, SentRef } from '../provider'
 import { ProviderError } from '../provider'
 import { type Server, spoken, timedOut, within } from '../server'
-import { openSmtp, type SmtpConnection } from './connection'
+import { openSmtp, type SmtpConnection, type SmtpDeps } from './connection'
 import { toProviderError } from './errors'
 
 /** How far the content got: once all of it was handed over, a lost connection leaves the outcome unknown. */
@@ -14,9 +13,10 @@ type Transfer = { complete: boolean }
  * Sends `mime` once. Refused recipients are listed in the answer while at least one was accepted; otherwise this throws a ProviderError
  * whose `delivered` is 'unknown' when the server may have the message.
  */
-export async function sendMessage(limits: SmtpLimits, server: Server, mime: OutboundMime): Promise<SentRef> {
+export async function sendMessage(deps: SmtpDeps, server: Server, mime: OutboundMime): Promise<SentRef> {
+  const { limits } = deps
   assertAddresses(mime)
-  const connection = await openSmtp(limits, server)
+  const connection = await openSmtp(deps, server)
   const transfer: Transfer = { complete: false }
   const ms = limits.send + mime.size / limits.bytesPerMs
   try {
