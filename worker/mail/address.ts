@@ -89,7 +89,7 @@ function* drafts(value: string): Generator<Draft> {
       draft.angle = ''
       inAngle = true
       angleFirst = ''
-    } else if (inAngle && char === '>') {
+    } else if (char === '>' && draft.angle !== null) {
       inAngle = false
     } else if (inAngle && (char !== ',' || angleFirst === '@')) {
       // A comma inside brackets is a source route (RFC 5322 section 4.4), else the bracket was left open.
@@ -132,7 +132,6 @@ function cleanEmail(text: string): string | null {
 function cleanName(text: string, email: string): string {
   const name = cleanLine(decodeWords(text.slice(0, MAX_BARE)))
     .replace(/\s+/g, ' ')
-    .replace(/^[<>\s]+|[<>\s]+$/g, '')
     .replace(/^'(.*)'$/, '$1')
     .replace(/^"(.*)"$/, '$1')
     .trim()
@@ -165,6 +164,7 @@ function toAddresses(draft: Draft): Address[] {
 export function parseAddressList(value: string | null): Address[] {
   const found: Address[] = []
   for (const draft of drafts(value ?? '')) {
+    if (draft.raw === '' && draft.angle === null) continue
     const addresses = toAddresses(draft)
     found.push(...(addresses.length > 0 ? addresses : fromEncoded(draft)))
     if (found.length >= LIMITS.addresses) break

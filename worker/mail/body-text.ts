@@ -41,10 +41,15 @@ export async function readBody(
     return joined !== '' ? joined : joinTexts(html.map((part) => partTexts.get(part.path) ?? ''))
   })
   const hasHtml = fragments.some(({ html }) => html.length > 0)
-  const htmls = fragments.flatMap(({ plain, html }) => readParts(html.length > 0 ? html : plain)).map(asHtml)
+  const renditions = hasHtml ? fragments.flatMap(({ plain, html }) => readParts(html.length > 0 ? html : plain)) : []
   return {
     text: joinTexts(texts),
-    html: hasHtml ? htmls.filter((html) => html !== '').join('\n') : null,
+    html: hasHtml
+      ? renditions
+          .map(asHtml)
+          .filter((html) => html !== '')
+          .join('\n')
+      : null,
     files: [...read.values()].flatMap((part) => part.files),
     partTexts,
   }

@@ -8,8 +8,6 @@ const EXTENSIONS: Record<string, string> = {
   'application/json': 'json',
   'application/msword': 'doc',
   'application/pdf': 'pdf',
-  'application/pgp-encrypted': 'asc',
-  'application/pgp-keys': 'asc',
   'application/pgp-signature': 'asc',
   'application/pkcs7-mime': 'p7m',
   'application/pkcs7-signature': 'p7s',
@@ -23,22 +21,16 @@ const EXTENSIONS: Record<string, string> = {
   'application/vnd.openxmlformats-officedocument.presentationml.presentation': 'pptx',
   'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': 'xlsx',
   'application/vnd.openxmlformats-officedocument.wordprocessingml.document': 'docx',
-  'application/x-pkcs7-mime': 'p7m',
-  'application/x-pkcs7-signature': 'p7s',
-  'application/x-zip-compressed': 'zip',
   'application/xml': 'xml',
   'application/zip': 'zip',
   'audio/mp4': 'm4a',
   'audio/mpeg': 'mp3',
   'audio/ogg': 'ogg',
   'audio/wav': 'wav',
-  'audio/x-wav': 'wav',
   'image/bmp': 'bmp',
   'image/gif': 'gif',
   'image/heic': 'heic',
   'image/jpeg': 'jpg',
-  'image/jpg': 'jpg',
-  'image/pjpeg': 'jpg',
   'image/png': 'png',
   'image/svg+xml': 'svg',
   'image/tiff': 'tif',
@@ -46,20 +38,30 @@ const EXTENSIONS: Record<string, string> = {
   'text/calendar': 'ics',
   'text/css': 'css',
   'text/csv': 'csv',
-  'text/directory': 'vcf',
-  'text/enriched': 'txt',
   'text/html': 'html',
   'text/markdown': 'md',
   'text/plain': 'txt',
-  'text/rfc822-headers': 'txt',
-  'text/rtf': 'rtf',
   'text/vcard': 'vcf',
-  'text/x-vcard': 'vcf',
-  'text/xml': 'xml',
   'video/mp4': 'mp4',
   'video/mpeg': 'mpg',
   'video/quicktime': 'mov',
   'video/webm': 'webm',
+}
+
+/** Further names of types above. */
+const ALIASES: Record<string, string> = {
+  'application/pgp-encrypted': 'asc',
+  'application/pgp-keys': 'asc',
+  'application/x-pkcs7-mime': 'p7m',
+  'application/x-pkcs7-signature': 'p7s',
+  'application/x-zip-compressed': 'zip',
+  'audio/x-wav': 'wav',
+  'image/jpg': 'jpg',
+  'image/pjpeg': 'jpg',
+  'text/directory': 'vcf',
+  'text/x-vcard': 'vcf',
+  'text/xml': 'xml',
+  'text/rtf': 'rtf',
 }
 
 /** Names that say what the part is, where its type alone decides. */
@@ -83,8 +85,8 @@ const FIXED: Record<string, string> = {
 /** The usual extension of a media type without its dot; null where none is usual. */
 function extensionOf(contentType: string): string | null {
   if (/^message\/(?:rfc822|global|news)$/.test(contentType)) return 'eml'
-  if (contentType.startsWith('message/')) return 'txt'
-  return EXTENSIONS[contentType] ?? null
+  const known = EXTENSIONS[contentType] ?? ALIASES[contentType]
+  return known ?? (/^(?:text|message)\//.test(contentType) ? 'txt' : null)
 }
 
 /** The media type of a name's extension; 'application/octet-stream' where it says nothing. */
