@@ -40,13 +40,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, async () => {
     if (stopping) return
     stopping = true
-    await endGroup(runtime.pid)
+    if (runtime) await endGroup(runtime.pid)
     await catcher?.close()
     process.exit(0)
   })
 }
 await announce()
-watch()
+void watch()
 
 /** Builds web/ into dist/web unless nothing it is made of has changed. */
 function buildUi() {
@@ -186,25 +186,22 @@ async function announce() {
   console.log(lines.join('\n'))
 }
 
-/** Production's cron by hand, and a runtime that died or hangs is started anew: its state is on disk. */
-function watch() {
+/** Production's cron by hand, more often so that work a kill left behind goes on soon; and a runtime that died or hangs is started anew. */
+async function watch() {
   const sweep = () =>
     fetch(`http://127.0.0.1:${port}/cdn-cgi/handler/scheduled?cron=*+*+*+*+*`, {
       signal: AbortSignal.timeout(50_000),
     }).catch(() => {})
   void sweep()
-  setInterval(sweep, 60_000)
-  let misses = 0
-  setInterval(async () => {
-    if (stopping) return
-    misses = (await healthy(5_000)) ? 0 : misses + 1
-    if (misses < 3) return
+  setInterval(sweep, 20_000)
+  for (let misses = 0; !stopping; await new Promise((resolve) => setTimeout(resolve, 2_000))) {
+    misses = (await healthy(8_000)) ? 0 : misses + 1
+    if (misses < 3 || stopping) continue
     misses = 0
     console.error('The runtime does not answer; starting it again.')
     const old = runtime
     runtime = null // so that its end is not taken for a crash
     await endGroup(old.pid)
     runtime = startRuntime()
-    setTimeout(sweep, 5000)
-  }, 2_000)
+  }
 }

@@ -1,7 +1,7 @@
 // `npm run bench [-- import latency large list flat]`: the figures of docs/benchmarks.md, against the real app, a real Dovecot, embedded D1 and R2.
 // Prints a table; `--write` also keeps it in docs/benchmarks.md with the machine it was taken on. No figure is a test.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { ensurePackages, ROOT, toolEnv } from '../../scripts/lib/install.mjs'
@@ -18,6 +18,7 @@ const SECTIONS = ['sizes', 'import', 'latency', 'large', 'list', 'flat']
 const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--'))
 const rows = []
 const folder = mkdtempSync(path.join(os.tmpdir(), 'postroom-bench-'))
+chmodSync(folder, 0o755) // Dovecot reads its mail as another user
 const { startDovecot } = await import('../support/dovecot.mjs')
 const dovecot = await startDovecot({ dir: path.join(folder, 'dovecot') })
 const context = {

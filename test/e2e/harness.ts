@@ -1,6 +1,6 @@
 // The whole product for end-to-end tests: `npm start` in its own state folder, a private Dovecot, headless Chromium, and every
 // response and log line kept so that the secrets used can be looked for in them.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
@@ -21,6 +21,7 @@ export type Product = Awaited<ReturnType<typeof startProduct>>
 /** Starts Dovecot and the app; `restart` and `kill` act on the app and keep its state. */
 export async function startProduct(env: Record<string, string> = {}) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'postroom-e2e-'))
+  chmodSync(folder, 0o755) // Dovecot reads its mail as another user
   const dovecot = await startDovecot({ dir: path.join(folder, 'dovecot') })
   const settings = { POSTROOM_POLL_SECONDS: '5', NODE_EXTRA_CA_CERTS: dovecot.ca, ...env }
   let app: App = await startApp({ env: settings })
