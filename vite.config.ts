@@ -6,7 +6,6 @@ import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
 
 const root = import.meta.dirname
-const outDir = join(root, 'dist/web')
 const api = process.env.POSTROOM_API ?? 'http://127.0.0.1:8787'
 const proxy = { '/api': { target: api, changeOrigin: true, headers: { origin: api } } }
 
@@ -19,7 +18,7 @@ export default defineConfig({
   publicDir: join(root, 'web/public'),
   plugins: [react(), firstLoad()],
   build: {
-    outDir,
+    outDir: join(root, 'dist/web'),
     emptyOutDir: true,
     target: 'es2023',
     manifest: true,
@@ -34,9 +33,13 @@ type Chunk = { file: string; name?: string; imports?: string[]; css?: string[]; 
 
 /** Prints what the first screen costs over the wire and fails the build over the limit. */
 function firstLoad(): Plugin {
+  let outDir = ''
   return {
     name: 'first-load',
     apply: 'build',
+    configResolved(config) {
+      outDir = config.build.outDir
+    },
     closeBundle() {
       const manifest = JSON.parse(readFileSync(join(outDir, '.vite/manifest.json'), 'utf8')) as Record<string, Chunk>
       const files = new Set<string>(['index.html'])

@@ -8,7 +8,7 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router'
-import { NotFound, PageSkeleton, RouteError } from './components/states'
+import { NotFoundPage, PageSkeleton, RouteError } from './components/states'
 import { parseLedgerFilter } from './features/inboxes/ledger-words'
 import { sessionQuery, setupQuery } from './features/session/api'
 import { parseTicketSearch } from './features/tickets/search'
@@ -16,7 +16,7 @@ import { ApiError } from './lib/http'
 
 const rootRoute = createRootRouteWithContext<{ queryClient: QueryClient }>()({
   component: Outlet,
-  notFoundComponent: NotFound,
+  notFoundComponent: NotFoundPage,
   errorComponent: RouteError,
 })
 

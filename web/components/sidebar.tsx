@@ -1,5 +1,16 @@
 // Navigation: the ticket views, the places of the workspace, the person.
-import { ActionIcon, AppShell, Avatar, CloseButton, Group, Menu, ScrollArea, Text, UnstyledButton } from '@mantine/core'
+import {
+  ActionIcon,
+  AppShell,
+  Avatar,
+  CloseButton,
+  Group,
+  Menu,
+  ScrollArea,
+  Text,
+  UnstyledButton,
+  VisuallyHidden,
+} from '@mantine/core'
 import {
   IconChevronRight,
   IconInbox,
@@ -27,6 +38,9 @@ import { ColorSchemeMenu } from './color-scheme'
 import { NavItem } from './links'
 import { Logo } from './logo'
 import classes from './sidebar.module.css'
+
+/** The router marks links on its own too; exactly matched, it can only agree with what is worked out here. */
+const EXACT = { exact: true, includeSearch: true }
 
 type ViewName = 'Unresolved' | 'Mine' | 'Unassigned' | 'Waiting' | 'All'
 const VIEWS: { label: ViewName; icon: ReactNode; search: TicketSearch }[] = [
@@ -115,6 +129,7 @@ function TicketViews() {
             leftSection={view.icon}
             rightSection={<span className={classes.count}>{countOf(view, counts)}</span>}
             active={active}
+            activeOptions={EXACT}
             aria-current={active ? 'page' : undefined}
             className={classes.link}
           />
@@ -145,11 +160,12 @@ function PersonMenu({ session }: { session: SessionAnswer }) {
   return (
     <Menu position="top-start" width={220}>
       <Menu.Target>
-        <UnstyledButton className={classes.person} aria-label={`${session.user.name}: account menu`}>
-          <Avatar name={session.user.name} size="sm" color="pine" />
+        <UnstyledButton className={classes.person}>
+          <Avatar name={session.user.name} size="sm" color="pine" aria-hidden />
           <Text size="sm" truncate flex={1}>
             {session.user.name}
           </Text>
+          <VisuallyHidden>account menu</VisuallyHidden>
           <IconChevronRight size={14} aria-hidden />
         </UnstyledButton>
       </Menu.Target>

@@ -1,10 +1,11 @@
 // What a screen shows when it has nothing yet, nothing at all, or failed.
-import { Alert, Button, Center, EmptyState as MantineEmptyState, Skeleton, Stack } from '@mantine/core'
+import { Alert, Button, Center, EmptyState as MantineEmptyState, Skeleton, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle, IconMapOff, IconRefresh } from '@tabler/icons-react'
 import { type ErrorComponentProps, useRouter } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { messageOf } from '../lib/http'
 import { ButtonLink } from './links'
+import { PageHeading } from './page'
 
 export function ErrorState({ error, retry, title }: { error: unknown; retry: () => void; title: string }) {
   return (
@@ -48,17 +49,27 @@ export function PageSkeleton() {
   )
 }
 
+/** In place of something that a page was asked for and that does not exist. */
 export function NotFound() {
   return (
-    <Center mih="60vh" component="main">
-      <EmptyState
-        icon={<IconMapOff />}
-        title="There is nothing here"
-        action={<ButtonLink to="/tickets">Go to the tickets</ButtonLink>}
-      >
-        The address may be wrong, or what was here is gone.
-      </EmptyState>
+    <Center mih="60vh" p="md">
+      <Stack align="center" gap="xs">
+        <IconMapOff size={40} stroke={1.5} aria-hidden />
+        <PageHeading title="There is nothing here" />
+        <Text c="dimmed">The address may be wrong, or what was here is gone.</Text>
+        <ButtonLink to="/tickets" mt="sm">
+          Go to the tickets
+        </ButtonLink>
+      </Stack>
     </Center>
+  )
+}
+
+export function NotFoundPage() {
+  return (
+    <main>
+      <NotFound />
+    </main>
   )
 }
 

@@ -34,13 +34,19 @@ export function relativeTime(iso: string, now: number): string {
 }
 
 /** A time that stays right while the screen is open. */
-export function Time({ iso, form = 'short' }: { iso: string; form?: 'short' | 'relative' }) {
+export function Time({ iso, form = 'short' }: { iso: string; form?: 'short' | 'relative' | 'due' }) {
   const now = useNow()
   return (
     <Tooltip label={exactTime(iso)} openDelay={300}>
-      <time dateTime={iso}>{form === 'short' ? shortTime(iso, now) : relativeTime(iso, now)}</time>
+      <time dateTime={iso}>{words(iso, form, now)}</time>
     </Tooltip>
   )
+}
+
+/** 'due': something that is to happen, now where its time has come. */
+function words(iso: string, form: 'short' | 'relative' | 'due', now: number): string {
+  if (form === 'short') return shortTime(iso, now)
+  return form === 'due' && Date.parse(iso) <= now ? 'now' : relativeTime(iso, now)
 }
 
 /** The current time in ms, renewed every 15 s by one timer for the whole page. */

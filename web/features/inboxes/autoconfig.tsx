@@ -3,9 +3,13 @@ import { Text } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect } from 'react'
+import type { z } from 'zod'
+import type { AutoconfigAnswer } from '../../../worker/contract/inboxes'
 import { isEmail } from '../../lib/form'
-import { type Autoconfig, autoconfigQuery } from './api'
+import { autoconfigQuery } from './api'
 import type { ConnectionForm, Side } from './connection-form'
+
+type Autoconfig = z.infer<typeof AutoconfigAnswer>
 
 /** Fills the sides that nobody has touched and returns what was proposed. */
 export function useAutoconfig(email: string, form: ConnectionForm, enabled: boolean): Autoconfig | null {

@@ -1,8 +1,9 @@
 // The connection form's values: what a person types, what the API takes, and the ports that go with each security. Pure.
 import type { UseFormReturnType } from '@mantine/form'
-import type { ConnectionConfig, Security, Server } from '../../../worker/contract/inboxes'
-import type { ConnectionInput } from './api'
+import type { z } from 'zod'
+import type { ConnectionBody, ConnectionConfig, Security, Server } from '../../../worker/contract/inboxes'
 
+export type ConnectionInput = z.input<typeof ConnectionBody>
 export type Side = 'imap' | 'smtp'
 export type ConnectionValues = {
   imap: Server

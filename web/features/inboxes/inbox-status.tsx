@@ -1,32 +1,24 @@
 // Whether an inbox works, since when, and what mends it: only what the server has proof of.
-import { Alert, Badge, Button, Group, Text } from '@mantine/core'
+import { Alert, Button, Group, Text } from '@mantine/core'
 import { IconAlertTriangle, IconInfoCircle } from '@tabler/icons-react'
 import type { InboxAnswer } from '../../../worker/contract/inboxes'
 import { ButtonLink } from '../../components/links'
+import { StateBadge } from '../../components/state-badge'
 import { count } from '../../lib/format'
 import { notifyDone, notifyError } from '../../lib/notify'
 import { Time } from '../../lib/time'
 import { useMay } from '../session/session-context'
 import { useInboxAction } from './api'
-import classes from './inboxes.module.css'
 
 export function InboxState({ inbox }: { inbox: InboxAnswer }) {
-  const paused = inbox.pausedAt !== null
-  const word = inbox.archivedAt
-    ? 'Archived'
-    : paused
-      ? 'Paused'
-      : { connected: 'Connected', disconnected: 'Disconnected', error: 'Error' }[inbox.status]
-  return (
-    <Badge
-      className={classes.state}
-      data-status={paused ? 'paused' : inbox.status}
-      variant="default"
-      tt="none"
-      fw={500}
-    >
-      {word}
-    </Badge>
+  if (inbox.archivedAt) return <StateBadge tone="off">Archived</StateBadge>
+  if (inbox.pausedAt)
+    return <StateBadge tone={inbox.pauseReason === 'auth_failure' ? 'bad' : 'waiting'}>Paused</StateBadge>
+  if (inbox.status === 'connected') return <StateBadge tone="good">Connected</StateBadge>
+  return inbox.status === 'error' ? (
+    <StateBadge tone="bad">Error</StateBadge>
+  ) : (
+    <StateBadge tone="off">Disconnected</StateBadge>
   )
 }
 
@@ -34,20 +26,19 @@ export function InboxState({ inbox }: { inbox: InboxAnswer }) {
 export function InboxFacts({ inbox }: { inbox: InboxAnswer }) {
   const { delivery, connectionType, connectedAt, lastSyncAt, unaccounted } = inbox
   const forward = connectionType === 'forward'
+  const checked = inbox.status === 'connected' && !inbox.pausedAt && !inbox.archivedAt && !forward
   const facts = [
     connectedAt ? (
       <>
-        {inbox.status === 'connected' ? 'Connected since' : 'Was connected'} <Time iso={connectedAt} />
+        {checked || forward ? 'Connected since' : 'Was connected'} <Time iso={connectedAt} />
       </>
     ) : (
       'Never connected'
     ),
-    inbox.status === 'connected' && !inbox.pausedAt && !forward && delivery.pollSeconds
-      ? `checks every ${delivery.pollSeconds} s`
-      : null,
-    inbox.status === 'connected' && !inbox.pausedAt && delivery.nextPollAt ? (
+    checked && delivery.pollSeconds ? `checks every ${delivery.pollSeconds} s` : null,
+    checked && delivery.nextPollAt ? (
       <>
-        next check <Time iso={delivery.nextPollAt} form="relative" />
+        next check <Time iso={delivery.nextPollAt} form="due" />
       </>
     ) : null,
     lastSyncAt ? (

@@ -57,7 +57,7 @@ function Member({ user }: { user: UserAnswer }) {
   const change = (patch: { role?: Role; disabled?: boolean }, done: string) =>
     update.mutate({ id: user.id, ...patch }, { onSuccess: () => notifyDone(done), onError: notifyError })
   return (
-    <li className={classes.row} data-off={user.disabledAt ? true : undefined}>
+    <li className={classes.row}>
       <Avatar name={user.name} color="pine" aria-hidden />
       <div className={classes.who}>
         <Text size="sm" fw={550}>

@@ -42,12 +42,17 @@ function UnstoredFile({ attachment, ticketId }: { attachment: AttachmentAnswer; 
   const pending = attachment.state === 'pending'
   return (
     <div className={classes.file}>
-      {pending ? <Loader size={18} aria-label="Being stored" /> : <IconAlertTriangle size={20} aria-hidden />}
+      {pending ? (
+        <Loader size={18} role="img" aria-label="Being stored" />
+      ) : (
+        <IconAlertTriangle size={20} aria-hidden />
+      )}
       <FileWords attachment={attachment} />
       {!pending && (
         <Button
           size="compact-xs"
           variant="default"
+          style={{ flexShrink: 0 }}
           aria-label={`Retry ${attachment.filename}`}
           loading={fetchNow.isPending}
           onClick={() => fetchNow.mutate(attachment.id, { onError: notifyError })}

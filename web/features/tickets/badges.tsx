@@ -2,15 +2,20 @@
 import { Badge, Group, Tooltip } from '@mantine/core'
 import { IconArrowDown, IconArrowUp, IconFlame } from '@tabler/icons-react'
 import type { Priority, TicketStatus } from '../../../worker/contract/tickets'
+import { StateBadge, type Tone } from '../../components/state-badge'
 import classes from './badges.module.css'
 import { STATUS_LABEL } from './search'
 
+const TONE: Record<TicketStatus, Tone> = {
+  open: 'good',
+  in_progress: 'busy',
+  waiting: 'waiting',
+  resolved: 'past',
+  closed: 'off',
+}
+
 export function StatusBadge({ status }: { status: TicketStatus }) {
-  return (
-    <Badge className={classes.status} data-status={status} variant="default" tt="none" fw={500}>
-      {STATUS_LABEL[status]}
-    </Badge>
-  )
+  return <StateBadge tone={TONE[status]}>{STATUS_LABEL[status]}</StateBadge>
 }
 
 export const PRIORITY_LABEL: Record<Priority, string> = { low: 'Low', normal: 'Normal', high: 'High', urgent: 'Urgent' }
@@ -28,15 +33,22 @@ export function PriorityMark({ priority }: { priority: Priority }) {
   )
 }
 
+const SHOWN_TAGS = 2
+
 export function Tags({ tags }: { tags: string[] }) {
   if (tags.length === 0) return null
   return (
-    <Group gap={4} wrap="nowrap" className={classes.tags}>
-      {tags.map((tag) => (
+    <Group gap={4} wrap="nowrap">
+      {tags.slice(0, SHOWN_TAGS).map((tag) => (
         <Badge key={tag} size="sm" variant="default" tt="none" fw={500} className={classes.tag}>
           {tag}
         </Badge>
       ))}
+      {tags.length > SHOWN_TAGS && (
+        <span className={classes.more} title={tags.slice(SHOWN_TAGS).join(', ')}>
+          +{tags.length - SHOWN_TAGS}
+        </span>
+      )}
     </Group>
   )
 }

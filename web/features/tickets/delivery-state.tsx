@@ -43,7 +43,7 @@ export function DeliveryState({ delivery, messageId, ticketId }: Props) {
         )}
         {delivery.state === 'queued' && delivery.attempts > 0 && delivery.nextAttemptAt && (
           <>
-            , next try <Time iso={delivery.nextAttemptAt} form="relative" />
+            , next try <Time iso={delivery.nextAttemptAt} form="due" />
           </>
         )}
         {delivery.detail ? `: ${delivery.detail}` : ''}

@@ -25,7 +25,7 @@ export function HtmlFrame({ message, html }: { message: MessageAnswer; html: str
     <div ref={ref}>
       {message.blockedRemote > 0 && !allowRemote && (
         <Group gap="xs" mb="xs" className={classes.notice}>
-          <Text size="sm" flex={1}>
+          <Text size="sm" flex="1 1 14rem">
             Remote images are not loaded: they tell the sender when and where the mail is read.
           </Text>
           <Button

@@ -76,7 +76,7 @@ function Facts({ ticket }: { ticket: TicketAnswer }) {
     [
       'Inbox',
       inbox ? (
-        <TextLink key="inbox" to="/tickets" search={{ inbox: inbox.id, status: 'all' }}>
+        <TextLink key="inbox" size="sm" to="/tickets" search={{ inbox: inbox.id, status: 'all' }}>
           {inbox.name}
         </TextLink>
       ) : (
@@ -95,7 +95,7 @@ function Facts({ ticket }: { ticket: TicketAnswer }) {
         ))}
       </dl>
       <Text size="sm">
-        <TextLink to="/tickets" search={{ q: ticket.contact.email, status: 'all' }}>
+        <TextLink inherit to="/tickets" search={{ q: ticket.contact.email, status: 'all' }}>
           All tickets of this contact
         </TextLink>
       </Text>

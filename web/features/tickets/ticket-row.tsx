@@ -25,9 +25,11 @@ export function TicketRow({ ticket, assigneeName, inboxName }: Props) {
               {ticket.messageCount}
             </span>
           )}
+        </span>
+        <span className={classes.tags}>
           <Tags tags={ticket.tags} />
         </span>
-        {inboxName && <span className={classes.inbox}>{inboxName}</span>}
+        <span className={classes.inbox}>{inboxName}</span>
         <span className={classes.status}>
           <StatusBadge status={ticket.status} />
         </span>
