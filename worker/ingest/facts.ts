@@ -15,11 +15,11 @@ export type TicketFact = {
   createdBy: string | null
 }
 export type RefKind = 'own' | 'ref' | 'provider_thread'
-export type RefFact = { ticketId: string; kind: RefKind }
-export type SentFact = { messageRowId: string; ticketId: string; fromEmail: string }
-export type OriginalFact = { ledgerId: string; ticketId: string | null; inBatch: boolean }
+type RefFact = { ticketId: string; kind: RefKind }
+type SentFact = { messageRowId: string; ticketId: string; fromEmail: string }
+type OriginalFact = { ledgerId: string; ticketId: string | null; inBatch: boolean }
 /** `wrote`: sent a message of the ticket; `addressed`: only named in To or Cc of one. */
-export type Participation = 'wrote' | 'addressed'
+type Participation = 'wrote' | 'addressed'
 
 export type Facts = {
   /** ledger rows of the batch that still wait for a disposition */

@@ -2,7 +2,7 @@
 import type { TenantDb } from '../platform/db'
 
 /** How long a claim holds a row, ms. */
-export const LEASE = 60_000
+const LEASE = 60_000
 /** Rows of one claim, and their raw bytes together; a single larger mail comes alone. */
 export const BATCH = 50
 export const BATCH_BYTES = 8 * 1024 * 1024

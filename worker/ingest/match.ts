@@ -44,7 +44,7 @@ export function matchTicket(item: MailItem, facts: Facts, inboxId: string | null
 }
 
 /** How a ticket is called in evidence. */
-export function ticketName(ticket: TicketFact): string {
+function ticketName(ticket: TicketFact): string {
   return ticket.number === null ? 'a ticket made in the same import' : `ticket #${ticket.number}`
 }
 

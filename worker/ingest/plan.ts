@@ -7,7 +7,7 @@ import { originalKey } from './facts'
 import { bouncedIds, type MailItem, senderOf } from './mail-item'
 import { type MatchedBy, matchTicket } from './match'
 
-export type SuppressReason = 'own_message' | 'auto_reply' | 'unmatched_bounce'
+type SuppressReason = 'own_message' | 'auto_reply' | 'unmatched_bounce'
 export type Plan =
   | { kind: 'new_ticket'; evidence: string[] }
   | {

@@ -3,7 +3,7 @@
 import type { MessageBody } from './blobs'
 import { log } from './log'
 
-export type BodyOf = { bodyKey: string | null; rawKey: string | null; text: string }
+type BodyOf = { bodyKey: string | null; rawKey: string | null; text: string }
 
 /** The body of one message. Never throws for a missing or unreadable object: then the stored new part is all there is. */
 export async function loadBody(
