@@ -56,12 +56,13 @@ export function createApp(modules: WorkerModule[]) {
     .route('/api', authRoutes)
     .route('/api', peopleRoutes)
     .route('/api', tenantRoutes)
+    // Before the inboxes: /inboxes/autoconfig would else be the inbox of that id.
+    .route('/api', syncRoutes)
     .route('/api', inboxRoutes)
     .route('/api', ticketRoutes)
     .route('/api', messageRoutes)
     .route('/api', attachmentRoutes)
     .route('/api', ingestRoutes)
-    .route('/api', syncRoutes)
 
   app.get('/api/openapi.json', publicRoute('This list of routes'), answers(200, z.looseObject({})), (c) =>
     c.json(openApi(routeTable(app), VERSION)),
