@@ -49,6 +49,21 @@ it('says no password, token or key in any answer or log line', async () => {
       await transcript.keep(await tenant.fetch(role, path))
     }
   }
+  const server = (password: string) => ({ host: '127.0.0.1', port: 1, security: 'none', username: 'u', password })
+  const sides = { imap: server(secret('imap-password-0001')), smtp: server(secret('smtp-password-0001')) }
+  const made = await tenant.fetch('admin', '/api/inboxes', {
+    method: 'POST',
+    json: { name: 'Support', emailAddress: 'support@example.test', connectionType: 'imap' },
+  })
+  const { id } = (await made.json()) as { id: string }
+  for (const [method, path] of [
+    ['POST', '/api/inboxes/test-connection'],
+    ['PUT', `/api/inboxes/${id}/connection/imap`],
+  ] as const) {
+    await transcript.keep(await tenant.fetch('admin', path, { method, json: sides }))
+    await transcript.keep(await tenant.fetch('admin', path, { method, json: { imap: { ...sides.imap, port: 'x' } } }))
+  }
+
   const hashes = await env.DB.prepare('SELECT password_hash AS hash FROM users WHERE password_hash IS NOT NULL').all<{
     hash: string
   }>()
