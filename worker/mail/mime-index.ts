@@ -4,7 +4,7 @@
 import { Buffer } from 'node:buffer'
 import { latin1 } from './charset'
 import { Base64Length, encodingFamily } from './decode'
-import { FIELD_START, parseHeaderLines } from './headers'
+import { HeaderSection, type Line } from './header-section'
 import { LIMITS } from './limits'
 import { LineBuffer } from './line-buffer'
 import { describePart } from './mime-part'
@@ -17,16 +17,8 @@ const DASHES = Buffer.from('--')
 /** A delimiter line may carry white space at its end (RFC 2046 section 5.1.1). */
 const MAX_DELIMITER_LINE = 2 * LIMITS.boundary
 
-/** Odd lines in a row that may still be folds. */
-const MAX_SUSPECTS = 10
-const KNOWN_FIELD =
-  /^(?:from|to|cc|subject|date|received|message-id|reply-to|mime-version|content-[\w-]+|x-[\w-]+)[ \t]*:/i
-
 /** A multipart whose delimiter lines are looked for. Closed ones stay until their parent ends: some mailers go on after closing. */
 type Container = { part: IndexedPart; delimiter: string; children: number; closed: boolean }
-/** A complete line. `gap`: length of the line break before it, `next`: offset after its own. */
-type Line = { text: string; start: number; next: number; gap: number }
-
 /** Feed it a message in chunks, then ask for the index. */
 export class MimeIndexer {
   private readonly parts: IndexedPart[] = []
@@ -52,11 +44,8 @@ export class MimeIndexer {
   /** The header section being read. */
   private path = ''
   private defaultType = 'text/plain'
-  private headerLines: string[] = []
-  private headerBytes = 0
-  private headerBytesTotal = 0
-  /** Lines within a header section that start no field: what follows decides whether they are a broken fold or the body. */
-  private suspects: Line[] = []
+  private readonly headerBudget = { bytes: LIMITS.headersTotal }
+  private section = this.newSection(true)
 
   /** The part whose body is being read; null in preambles, epilogues and beyond the limits. */
   private leaf: IndexedPart | null = null
@@ -79,7 +68,7 @@ export class MimeIndexer {
   end(): MimeIndex {
     if (this.line.length > 0 || this.lineEndsAtCr)
       this.finishLine(this.line.take(), this.offset, this.lineEndsAtCr ? 1 : 0)
-    if (this.state === 'header') this.endAtHeader()
+    if (this.state === 'header') this.endHeader(this.section.finish(this.offset))
     this.endLeaf(this.offset)
     this.leaveContainers(0, this.offset)
     return {
@@ -88,16 +77,6 @@ export class MimeIndexer {
       parts: this.parts,
       size: this.offset,
       warnings: [...this.warnings].slice(0, LIMITS.warnings),
-    }
-  }
-
-  /** The message ends within a header section. */
-  private endAtHeader(): void {
-    const [first] = this.suspects
-    if (first && !this.isBrokenFold()) this.endHeader(first.start)
-    else {
-      this.acceptSuspects()
-      this.endHeader(this.offset)
     }
   }
 
@@ -198,89 +177,16 @@ export class MimeIndexer {
   }
 
   private headerLine(line: Line): void {
-    const isFirst = this.headerLines.length === 0
-    const isRoot = this.path === ''
-    const text = isFirst ? line.text.replace(/^\xef\xbb\xbf/, '') : line.text
-    const isField = FIELD_START.test(isFirst ? text.trimStart() : text)
-    const isDelimiter = this.findDelimiter(text) !== null
-    const isFold = /^[ \t]/.test(text) && !isFirst
-    if (isDelimiter || (text.startsWith('--') && !isField && !isFirst)) {
-      // A delimiter line, of this part or of one around it, ends a section that has no empty line.
-      this.startBody(line)
-    } else if (text === '') {
-      // Empty lines before the first field of a message are skipped.
-      if (!isRoot || !isFirst || this.suspects.length > 0) this.endSection(line)
-    } else if ((isField || isFold) && this.continuesHeader(text)) {
-      this.acceptSuspects()
-      this.addHeaderLine(isFirst ? text.trimStart() : text)
-    } else if (isFirst && isRoot && /^>?From /.test(text)) {
-      // An mbox separator is no header and no body.
-    } else if ((isFirst && !isRoot) || this.suspects.length >= MAX_SUSPECTS || isField) {
-      this.startBody(line)
-    } else {
-      this.suspects.push(line)
-    }
-  }
-
-  /** One odd line before a field is a broken fold; several are, where a field follows that only headers have. */
-  private continuesHeader(text: string): boolean {
-    return this.suspects.length < 2 || KNOWN_FIELD.test(text)
-  }
-
-  /** The empty line that ends a header section. */
-  private endSection(line: Line): void {
-    if (this.suspects.length > 0 && !this.isBrokenFold()) {
-      this.startBody(line)
-      return
-    }
-    this.acceptSuspects()
-    this.endHeader(line.next)
-  }
-
-  /** The header section ended without an empty line: the body starts at `line`, or at the suspect lines before it. */
-  private startBody(line: Line): void {
-    const lines = [...this.suspects, line]
-    this.suspects = []
-    if (this.headerLines.length > 0) this.warn('a part has no empty line between header and body')
-    this.endHeader(lines[0]?.start ?? line.start)
-    for (const one of lines) this.bodyLine(one, true)
-  }
-
-  /** "Content-Type: image/png;" + "name=a.png": a fold whose indent was lost, at the end of the section. */
-  private isBrokenFold(): boolean {
-    const text = this.suspects[0]?.text.slice(0, 200) ?? ''
-    const open = /[;,]\s*$/.test(this.headerLines.at(-1)?.slice(-200) ?? '')
-    return this.suspects.length === 1 && (open || /^[\w-]+\*?\d*\*?\s*=/.test(text))
-  }
-
-  private acceptSuspects(): void {
-    for (const { text } of this.suspects) {
-      const isBefore = this.headerLines.length === 0
-      this.warn(
-        isBefore ? 'text before the first header field was ignored' : 'a header field was folded without indent',
-      )
-      if (!isBefore) this.addHeaderLine(text)
-    }
-    this.suspects = []
-  }
-
-  private addHeaderLine(text: string): void {
-    this.headerBytes += text.length
-    this.headerBytesTotal += text.length
-    const full =
-      this.headerBytes > LIMITS.headers ||
-      this.headerBytesTotal > LIMITS.headersTotal ||
-      this.headerLines.length >= LIMITS.headerLines
-    if (full) this.warn('a header section is too large; its end was ignored')
-    else this.headerLines.push(text)
+    const ended = this.section.take(line, this.findDelimiter(line.text) !== null)
+    if (!ended) return
+    this.endHeader(ended.bodyStart)
+    for (const one of ended.rest) this.bodyLine(one, true)
   }
 
   /** Header read: the part is known and its body starts at `bodyStart`. */
   private endHeader(bodyStart: number): void {
     const isRoot = this.path === ''
-    const headers = parseHeaderLines(this.headerLines)
-    this.headerLines = []
-    this.headerBytes = 0
+    const headers = this.section.fields()
     this.state = 'body'
     const { part, delimiter } = describePart(headers, this.path, this.defaultType)
     part.start = bodyStart
@@ -328,7 +234,12 @@ export class MimeIndexer {
     container.children++
     this.path = container.part.path === '' ? `${container.children}` : `${container.part.path}.${container.children}`
     this.defaultType = container.part.contentType === 'multipart/digest' ? 'message/rfc822' : 'text/plain'
+    this.section = this.newSection(false)
     this.state = 'header'
+  }
+
+  private newSection(isRoot: boolean): HeaderSection {
+    return new HeaderSection(isRoot, this.headerBudget, (text) => this.warn(text))
   }
 
   /** Innermost first, open ones before closed ones, so that two multiparts may share a boundary. */
