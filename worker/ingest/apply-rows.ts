@@ -151,7 +151,7 @@ export function messageRow(mail: Applicable) {
     rawSize: mail.rawSize,
     messageId: item.mail.messageId,
     inReplyTo: item.mail.inReplyTo[0] ?? null,
-    references: item.mail.references,
+    references: item.mail.references.slice(-LIMITS.references),
     trace: { matchedBy: plan.kind === 'reply' ? plan.matchedBy : 'new_ticket', evidence: plan.evidence },
     automated: item.mail.automated,
     at: mail.receivedAt,

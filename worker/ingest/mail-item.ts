@@ -41,8 +41,8 @@ export function messageKey(item: MailItem): string {
 /** Ids the mail answers or refers to, nearest first: In-Reply-To, then References from newest to oldest; never its own. */
 export function referencedIds(item: MailItem): { inReplyTo: string[]; references: string[] } {
   const usable = (id: string) => id !== '' && id.length <= ID_CHARS && id !== item.mail.messageId
-  const inReplyTo = [...new Set(item.mail.inReplyTo.filter(usable))]
-  const references = [...new Set(item.mail.references.filter(usable).reverse())]
+  const inReplyTo = [...new Set(item.hints.inReplyTo.filter(usable))]
+  const references = [...new Set(item.hints.references.filter(usable))]
   return { inReplyTo, references }
 }
 

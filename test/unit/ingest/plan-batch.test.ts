@@ -51,6 +51,13 @@ describe('one batch', () => {
     ])
   })
 
+  it('looks up a bounded number of ids, however long the chain', () => {
+    const chain = Array.from({ length: 5000 }, (_, n) => `${n}@x`)
+    const item = mail({ references: chain })
+    item.hints.references = chain.toReversed().slice(0, 200)
+    expect(planBatch([item], facts(), INBOX, NOW)[0]?.lookups).toHaveLength(201)
+  })
+
   it('remembers what a new ticket assumed about the ids it looked up', () => {
     const known = facts({ ref: { 'news@x': ['tkt_12'] }, wrote: { tkt_12: ['bob@other.test'] } })
     const [planned] = planBatch([mail({ messageId: 'm@x', inReplyTo: ['news@x'] })], known, INBOX, NOW)

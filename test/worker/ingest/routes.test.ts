@@ -90,6 +90,30 @@ describe('the preview', () => {
   })
 })
 
+describe('over HTTP', () => {
+  it('an agent may preview any bytes', async () => {
+    const world = await makeWorld()
+    for (const body of [eml(), '', new Uint8Array([0, 255, 13, 10])]) {
+      const answer = await world.fetch('agent', `/api/messages/preview?inboxId=${world.inboxId}`, {
+        method: 'POST',
+        body,
+      })
+      expect(answer.status).toBe(200)
+      expect(await answer.json()).toMatchObject({ plan: { disposition: 'ticket_created' } })
+    }
+  })
+
+  it('only who may change the ledger releases and replays', async () => {
+    const world = await makeWorld()
+    const [id] = await world.deliver(eml({ headers: ['Auto-Submitted: auto-replied'] }))
+    for (const action of ['release', 'replay']) {
+      expect((await world.fetch('agent', `/api/ledger/${id}/${action}`, { method: 'POST' })).status).toBe(403)
+    }
+    const answer = await world.fetch('admin', `/api/ledger/${id}/release`, { method: 'POST' })
+    expect(await answer.json()).toMatchObject({ id, disposition: 'ticket_created' })
+  })
+})
+
 describe('release and replay', () => {
   const act = (world: World, what: typeof releaseMail, id: string) =>
     what(world.deps, tenantDb(env.DB, world.tenantId), id)
