@@ -3,6 +3,7 @@ import { createApp } from './app'
 import { Job } from './contract/jobs'
 import type { OnStored } from './contract/pipeline'
 import { type Env, settingsOf } from './env'
+import { removeExpired } from './features/auth/expired'
 import { drainSearchQueue } from './features/tickets/search-index'
 import { runAttachments } from './ingest/attachment-job'
 import { type IngestDeps, ingestStored, runIngest } from './ingest/ingest-job'
@@ -39,6 +40,7 @@ export function createWorker(modules: WorkerModule[]): ExportedHandler<Env> {
         pollInterval: settingsOf(env).POSTROOM_POLL_SECONDS * 1000,
       })
       await drainSearchQueues(env)
+      await removeExpired(systemDb(env.DB), systemClock())
     },
     async email(message, env) {
       await handleEmail({ ...coreOf(env), system: systemDb(env.DB), onStored: onStored(env) }, message)
@@ -116,7 +118,7 @@ function run(job: Job, env: Env): Promise<void> {
           ...core,
           db: core.db(job.tenantId),
           keyring: settingsOf(env).keyring,
-          makeProvider: realProvider,
+          makeProvider: realProvider(settingsOf(env).DNS_URL),
           onStored: onStored(env),
           slots: inboxObject(env, job.inboxId),
         },
@@ -127,7 +129,8 @@ function run(job: Job, env: Env): Promise<void> {
     case 'attachment':
       return runAttachments(core, job)
     case 'outbound': {
-      const sendMime = mimeSender({ db: core.db, keyring: settingsOf(env).keyring, makeProvider: realProvider })
+      const { keyring, DNS_URL } = settingsOf(env)
+      const sendMime = mimeSender({ db: core.db, keyring, makeProvider: realProvider(DNS_URL) })
       return runOutbound({ ...core, sendMime }, job)
     }
   }

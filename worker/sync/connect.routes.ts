@@ -14,6 +14,7 @@ import type { AppEnv } from '../platform/http/context'
 import { access, answers, json, query, sessionOf } from '../platform/http/route'
 import { type InboxRow, inboxAnswer } from '../platform/inbox-answer'
 import { countAttempt } from '../platform/rate-limit'
+import { proposeSettings } from '../providers/autoconfig'
 import {
   type ConnectDeps,
   diagnose,
@@ -33,12 +34,12 @@ const LOGINS = { name: 'connection-test', max: 60, windowMs: 10 * 60_000 }
 const permission = 'inboxes:manage'
 
 /** The routes over a way to make providers; tests lend a fake one. */
-export function connectRoutes(makeProvider: MakeProvider) {
+export function connectRoutes(providers: (dnsUrl: string) => MakeProvider) {
   const deps = (c: Context<AppEnv>): ConnectDeps => ({
     db: c.get('db'),
     keyring: c.get('settings').keyring,
     now: c.get('clock')(),
-    makeProvider,
+    makeProvider: providers(c.get('settings').DNS_URL),
     object: (inboxId) => c.env.INBOX.get(c.env.INBOX.idFromName(inboxId)),
   })
   const limited = (c: Context<AppEnv>) =>
@@ -61,7 +62,11 @@ export function connectRoutes(makeProvider: MakeProvider) {
       access(permission, "The usual server settings of an address's provider"),
       query(AutoconfigQuery),
       answers(200, AutoconfigAnswer),
-      async (c) => c.json(await proposal(c.req.valid('query').email, c.get('settings').DNS_URL)),
+      async (c) => {
+        const dns = { fetch: (...args: Parameters<typeof fetch>) => fetch(...args), dnsUrl: c.get('settings').DNS_URL }
+        const proposal = await proposeSettings(c.req.valid('query').email, dns)
+        return c.json({ imap: proposal?.imap ?? null, smtp: proposal?.smtp ?? null, hint: proposal?.note ?? null })
+      },
     )
     .post(
       '/inboxes/test-connection',

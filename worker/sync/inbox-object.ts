@@ -39,7 +39,7 @@ const STATE = 'state'
 
 export class InboxObject extends DurableObject<Env> implements FetchSlots {
   /** Replaced by tests. */
-  makeProvider: MakeProvider = realProvider
+  makeProvider: MakeProvider = realProvider(settingsOf(this.env).DNS_URL)
   readonly #check = singleFlight(() => this.#runCheck())
   readonly #slots = noSlots()
 

@@ -4,6 +4,7 @@ import { systemClock } from '../platform/clock'
 import { type Keyring, KeyringError } from '../platform/crypto'
 import type { TenantDb } from '../platform/db'
 import type { InboxRow } from '../platform/inbox-answer'
+import { resolveByHttps } from '../providers/dns'
 import { openMailbox as openProvider } from '../providers/mailbox'
 import { type MailProvider, ProviderError } from '../providers/provider'
 import { type Connection, type LoadedInbox, loadInbox } from './credentials'
@@ -11,9 +12,15 @@ import { type Connection, type LoadedInbox, loadInbox } from './credentials'
 /** Makes the provider of a connection; tests lend a fake. `since`: the oldest mail a first listing wants, ms; Infinity: only new mail. */
 export type MakeProvider = (connection: Connection, options: { since: number }) => MailProvider
 
-/** The provider for real servers over Cloudflare's sockets. */
-export const realProvider: MakeProvider = (connection, { since }) =>
-  openProvider({ ...connection, since }, { connect, clock: systemClock })
+/** The provider for real servers over Cloudflare's sockets. `dnsUrl` answers why a host cannot be reached. */
+export function realProvider(dnsUrl: string): MakeProvider {
+  const network = {
+    connect,
+    clock: systemClock,
+    resolve: resolveByHttps({ fetch: (...args) => fetch(...args), dnsUrl }),
+  }
+  return (connection, { since }) => openProvider({ ...connection, since }, network)
+}
 
 export type MailboxDeps = { db: TenantDb; keyring: Keyring; makeProvider: MakeProvider }
 export type OpenedMailbox =

@@ -32,7 +32,7 @@ async function setUp(columns: Parameters<typeof givenInbox>[0] = {}) {
   const mailbox = fakeMailbox([smallMail(1)])
   const tried: Connection[] = []
   const world = { report: fine }
-  const routes = connectRoutes((connection) => {
+  const routes = connectRoutes(() => (connection) => {
     tried.push(connection)
     return { ...mailbox.provider(), check: async () => world.report }
   })
@@ -82,6 +82,24 @@ async function setUp(columns: Parameters<typeof givenInbox>[0] = {}) {
     stored: async () => (await loadInbox(inbox.db, settingsOf(env as Env).keyring, inbox.inboxId))?.connection,
   }
 }
+
+describe('the proposal of settings', () => {
+  it('knows the usual providers by their domain and asks nobody for them', async () => {
+    const t = await setUp()
+    const { status, body } = await t.call('GET', '/autoconfig?email=Somebody@gmail.com')
+    expect(status).toBe(200)
+    expect(body).toMatchObject({
+      imap: { host: 'imap.gmail.com' },
+      smtp: { username: 'somebody@gmail.com' },
+      hint: expect.any(String),
+    })
+  })
+
+  it('of what is not an address is refused', async () => {
+    const t = await setUp()
+    expect((await t.call('GET', '/autoconfig?email=nobody')).status).toBe(422)
+  })
+})
 
 describe('testing a connection', () => {
   it('answers the steps and stores nothing', async () => {
