@@ -2,13 +2,16 @@
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query'
 import { ApiError } from './http'
 
-/** A client that calls `onSignedOut` when any request is refused for want of a session. */
+/** A client that calls `onSignedOut` when the server has no session any more for somebody who had one. */
 export function createQueryClient(onSignedOut: () => void): QueryClient {
   const onError = (error: Error) => {
     if (error instanceof ApiError && error.code === 'unauthenticated') onSignedOut()
   }
   return new QueryClient({
-    queryCache: new QueryCache({ onError }),
+    queryCache: new QueryCache({
+      // Asking for the session is how a first visit finds out: the router sends that one to setup or sign-in.
+      onError: (error, query) => query.queryKey[0] !== 'session' && onError(error),
+    }),
     mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {

@@ -33,7 +33,7 @@ export function ConnectionFields({ form, receives, inboxId }: Props) {
       <Fieldset legend="Sending (SMTP)">
         <Stack gap="sm">
           <Switch
-            label="Send replies through this server"
+            label="Send replies from this inbox"
             description={sends ? undefined : 'Without it this inbox only receives; nobody can reply.'}
             {...form.getInputProps('sends', { type: 'checkbox' })}
           />

@@ -1,5 +1,5 @@
 // Host, port, security and login of one side of a connection.
-import { Alert, Group, NumberInput, PasswordInput, Select, Stack, TextInput } from '@mantine/core'
+import { Alert, Group, NativeSelect, NumberInput, PasswordInput, Stack, TextInput } from '@mantine/core'
 import { IconLockOpen } from '@tabler/icons-react'
 import type { Security } from '../../../worker/contract/inboxes'
 import { type ConnectionForm, portFor, SECURITY_LABEL, type Side } from './connection-form'
@@ -10,10 +10,9 @@ type Props = { form: ConnectionForm; side: Side; withLogin: boolean; passwordSto
 
 export function ServerFields({ form, side, withLogin, passwordStored }: Props) {
   const { security, port } = form.values[side]
-  const setSecurity = (next: string | null) => {
-    if (!next) return
-    form.setFieldValue(`${side}.security`, next as Security)
-    form.setFieldValue(`${side}.port`, portFor(side, port, next as Security))
+  const setSecurity = (next: Security) => {
+    form.setFieldValue(`${side}.security`, next)
+    form.setFieldValue(`${side}.port`, portFor(side, port, next))
   }
   return (
     <Stack gap="sm">
@@ -26,13 +25,12 @@ export function ServerFields({ form, side, withLogin, passwordStored }: Props) {
           spellCheck={false}
           {...form.getInputProps(`${side}.host`)}
         />
-        <Select
+        <NativeSelect
           label="Security"
           data={SECURITY}
-          allowDeselect={false}
-          w={190}
+          w={215}
           value={security}
-          onChange={setSecurity}
+          onChange={(event) => setSecurity(event.currentTarget.value as Security)}
         />
         <NumberInput label="Port" min={1} max={65535} w={100} hideControls {...form.getInputProps(`${side}.port`)} />
       </Group>
