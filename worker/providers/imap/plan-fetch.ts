@@ -26,10 +26,12 @@ export function planFetch(
   const seen = new Set<number>()
   for (const ref of refs) {
     const id = parseIdentity(ref.identity)
-    if (!id || id.uidvalidity !== uidvalidity || seen.has(id.uid)) {
+    if (!id || id.uidvalidity !== uidvalidity) {
       plan.strangers.push({ ref, error: strangerError(id, uidvalidity) })
       continue
     }
+    // Named twice is fetched once: two results for one message could contradict each other.
+    if (seen.has(id.uid)) continue
     seen.add(id.uid)
     if (ref.size === undefined || ref.size > limits.whole) {
       plan.large.push({ ref, uid: id.uid })

@@ -1,9 +1,10 @@
 // One IMAP connection to one INBOX, opened when first needed and lent to one user at a time. Every wait has a limit; a broken connection is replaced on the next loan.
-import { createSocketsTransport, ImapFlow } from 'imapflow'
+import { ImapFlow } from 'imapflow'
 import type { ImapLimits } from '../limits'
 import { ProviderError } from '../provider'
 import { type NetworkDeps, type Server, timedOut, within } from '../server'
 import { toProviderError } from './errors'
+import { socketsTransport } from './transport'
 
 export type ImapDeps = Pick<NetworkDeps, 'connect' | 'clock'> & { limits: ImapLimits }
 
@@ -152,9 +153,7 @@ function newConnection(deps: ImapDeps, server: Server): Connection {
     // Fails closed: with `true` no login is sent unless the connection was upgraded.
     doSTARTTLS: server.security === 'tls' ? undefined : server.security === 'starttls',
     auth: { user: server.username, pass: server.password },
-    transport: createSocketsTransport((address, options) =>
-      deps.connect(address, { allowHalfOpen: false, ...options }),
-    ),
+    transport: socketsTransport(deps.connect),
     clientInfo: { name: 'Postroom', version: undefined, vendor: undefined, 'support-url': undefined },
     logger: false,
     disableAutoIdle: true,
