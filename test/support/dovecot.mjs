@@ -86,11 +86,11 @@ export function freePort() {
 }
 
 function configuration({ dir, certificates, password, imapPort, imapsPort }) {
+  // As root Dovecot has users of its own; as somebody else everything runs as that somebody, by name.
+  const name = (flag) => execFileSync('id', [flag]).toString().trim()
   const users = AS_ROOT
     ? ''
-    : `default_internal_user = ${process.env.USER ?? MAIL_UID}
-default_internal_group = ${MAIL_GID}
-default_login_user = ${process.env.USER ?? MAIL_UID}`
+    : `default_internal_user = ${name('-un')}\ndefault_internal_group = ${name('-gn')}\ndefault_login_user = ${name('-un')}`
   return `
 protocols = imap
 listen = 127.0.0.1
