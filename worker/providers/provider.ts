@@ -41,7 +41,10 @@ export type CheckReport = { ok: boolean; steps: CheckStep[] }
 export interface MailProvider {
   /** Messages after the cursor, oldest first, at most `limit`; a null cursor starts anew by the adapter's `since`. */
   changes(cursor: Cursor | null, limit: number): Promise<ChangePage>
-  /** Raw messages in any order; one ref's error never ends the others. The caller reads each stream to its end before asking for the next. */
+  /**
+   * Raw messages in any order. Throws only where no mailbox can be opened; from then on each ref gets exactly one result, and one ref's
+   * error never ends the others. The caller reads each stream to its end before asking for the next; leaving early is fine.
+   */
   fetchRaw(refs: MessageRef[]): AsyncIterable<FetchedMessage>
   /** Sends once. Throws a ProviderError; `delivered: 'unknown'` on it says that the message may have gone out. */
   send(mime: OutboundMime): Promise<SentRef>
