@@ -63,7 +63,7 @@ function buildUi() {
   for (const file of ['vite.config.ts', 'package-lock.json']) sources.update(readFileSync(path.join(ROOT, file)))
   const digest = sources.digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return
-  run('vite', ['build', '--logLevel', 'warn'], 'building the UI')
+  run('vite', ['build', '--logLevel', 'warn'], 'building the UI', { NODE_ENV: 'production' })
   writeFileSync(stamp, digest)
 }
 
