@@ -1,7 +1,7 @@
 // The first user's journey in a real browser: set up, connect a mailbox, read a ticket, answer it, and the customer's answer threads.
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { readVars } from '../../scripts/lib/settings.mjs'
 import { until } from '../support/running-app.mjs'
 import { caught, OWNER, type Product, startProduct } from './harness'
@@ -14,6 +14,11 @@ beforeAll(async () => {
   page = await product.page()
 }, 180_000)
 afterAll(() => product?.dispose())
+beforeEach(({ task, onTestFailed }) => {
+  onTestFailed(async () => {
+    await page.screenshot({ path: `test-results/${task.name.replace(/\W+/g, '-')}.png`, fullPage: true })
+  })
+})
 
 const WRONG_PASSWORD = 'not-the-password-0042'
 
@@ -71,8 +76,7 @@ it('connects a mailbox: a wrong password says what to do, the right one connects
   await receiving.getByRole('textbox', { name: 'Password' }).fill(WRONG_PASSWORD)
   await sending.getByLabel('Same user name and password as for receiving').uncheck()
   await sending.getByLabel('Server').fill('localhost')
-  await sending.getByRole('combobox', { name: 'Security' }).click()
-  await page.getByRole('option', { name: /none|no encryption|unencrypted/i }).click()
+  await sending.getByLabel('Security').selectOption('none')
   await sending.getByLabel('Port').fill(String(product.app.smtpPort))
   await page.getByText('The password would travel unencrypted').waitFor()
 
