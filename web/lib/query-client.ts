@@ -15,11 +15,13 @@ export function createQueryClient(onSignedOut: () => void): QueryClient {
     mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
+        // Without a network a request fails and says so; waiting in silence would look like work.
+        networkMode: 'always',
         staleTime: 5_000,
         // A refusal stays a refusal; only a missing or broken answer is worth asking again.
         retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.status < 500),
       },
-      mutations: { retry: false },
+      mutations: { networkMode: 'always', retry: false },
     },
   })
 }

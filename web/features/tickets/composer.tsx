@@ -28,7 +28,7 @@ export function Composer({ ticket, ref }: { ticket: TicketAnswer; ref: Ref<Compo
   }))
   return (
     <Paper component="section" aria-label="Answer" withBorder mt="md" radius="lg" bg="var(--surface)">
-      <Tabs value={tab} onChange={setTab} keepMounted>
+      <Tabs value={tab} onChange={setTab} keepMounted keepMountedMode="display-none">
         <Tabs.List px="xs">
           <Tabs.Tab value="reply" leftSection={<IconMailForward size={16} />}>
             Reply
@@ -37,10 +37,10 @@ export function Composer({ ticket, ref }: { ticket: TicketAnswer; ref: Ref<Compo
             Note
           </Tabs.Tab>
         </Tabs.List>
-        <Tabs.Panel value="reply" p="sm">
+        <Tabs.Panel value="reply" p="sm" aria-labelledby="" aria-label="To the customer">
           <ReplyForm ticket={ticket} draft={draft} onDraft={update} ref={reply} />
         </Tabs.Panel>
-        <Tabs.Panel value="note" p="sm">
+        <Tabs.Panel value="note" p="sm" aria-labelledby="" aria-label="For the team">
           <NoteForm ticketId={ticket.id} text={draft.note} onText={(text) => update({ note: text })} ref={note} />
         </Tabs.Panel>
       </Tabs>
