@@ -24,9 +24,10 @@ export function exactTime(iso: string): string {
   return exact.format(new Date(iso))
 }
 
-/** 'in 40 sec.' or '2 min ago'. */
+/** 'in 2 min' or '2 min ago'; what has just happened may be a little ahead of this clock. */
 export function relativeTime(iso: string, now: number): string {
   const seconds = Math.round((new Date(iso).getTime() - now) / 1000)
+  if (seconds > -10 && seconds < 20) return 'just now'
   if (Math.abs(seconds) < 90) return relative.format(seconds, 'second')
   if (Math.abs(seconds) < 5400) return relative.format(Math.round(seconds / 60), 'minute')
   if (Math.abs(seconds) < 129_600) return relative.format(Math.round(seconds / 3600), 'hour')
@@ -46,7 +47,7 @@ export function Time({ iso, form = 'short' }: { iso: string; form?: 'short' | 'r
 /** 'due': something that is to happen, now where its time has come. */
 function words(iso: string, form: 'short' | 'relative' | 'due', now: number): string {
   if (form === 'short') return shortTime(iso, now)
-  return form === 'due' && Date.parse(iso) <= now ? 'now' : relativeTime(iso, now)
+  return form === 'due' && Date.parse(iso) <= now + 20_000 ? 'now' : relativeTime(iso, now)
 }
 
 /** The current time in ms, renewed every 15 s by one timer for the whole page. */

@@ -187,7 +187,7 @@ function ConnectionSection({ inbox }: { inbox: InboxAnswer }) {
           }}
         >
           <Stack gap="md">
-            <ConnectionFields form={form} receives={receives} inboxId={inbox.id} />
+            <ConnectionFields form={form} receives={receives} inbox={inbox} />
             {connect.error && <ConnectFailure error={connect.error} />}
             <Group>
               <Button type="submit" loading={connect.isPending} disabled={!receives && !form.values.sends}>

@@ -97,7 +97,7 @@ export function NewInboxPage() {
                   {...details.getInputProps('email')}
                 />
                 {receives && <AutoconfigHint suggestion={autoconfig} />}
-                <ConnectionFields form={connection} receives={receives} inboxId={null} />
+                <ConnectionFields form={connection} receives={receives} inbox={null} />
               </>
             )}
             {step === 2 && (

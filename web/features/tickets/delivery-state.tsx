@@ -10,6 +10,8 @@ type Props = { delivery: Delivery; messageId: string; ticketId: string }
 
 export function DeliveryState({ delivery, messageId, ticketId }: Props) {
   const retry = useRetryMessage(ticketId)
+  // An attempt that runs now has said nothing yet; one that was put off has said why.
+  const waitsForRetry = delivery.state === 'queued' && delivery.attempts > 0 && delivery.detail !== null
   if (delivery.state === 'failed') {
     return (
       <Alert color="red" mt="sm" icon={<IconAlertTriangle />} title="Not sent">
@@ -34,14 +36,14 @@ export function DeliveryState({ delivery, messageId, ticketId }: Props) {
     <Group gap={6} mt="xs" wrap="nowrap" c="dimmed" role="status">
       {delivery.state === 'sent' ? <IconCheck size={14} aria-hidden /> : <IconClock size={14} aria-hidden />}
       <Text size="xs" style={{ overflowWrap: 'anywhere' }}>
-        {delivery.state === 'sent' ? 'Sent' : 'Queued'}
+        {delivery.state === 'sent' ? 'Sent' : delivery.attempts > 0 && !waitsForRetry ? 'Sending' : 'Queued'}
         {delivery.sentAt && (
           <>
             {' '}
             <Time iso={delivery.sentAt} form="relative" />
           </>
         )}
-        {delivery.state === 'queued' && delivery.attempts > 0 && delivery.nextAttemptAt && (
+        {waitsForRetry && delivery.nextAttemptAt && (
           <>
             , next try <Time iso={delivery.nextAttemptAt} form="due" />
           </>

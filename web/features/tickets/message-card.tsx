@@ -1,10 +1,12 @@
 // One message of the conversation: who, when, what, its files, and how it got here.
 import { ActionIcon, Avatar, Badge, Group, Menu, Skeleton, Text } from '@mantine/core'
 import { IconDots, IconDownload, IconFileText, IconHtml, IconNote, IconRobot, IconRoute } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useState } from 'react'
 import type { MessageAnswer } from '../../../worker/contract/tickets'
 import { addressText, nameOf } from '../../lib/format'
 import { Time } from '../../lib/time'
+import { usersQuery } from '../people/api'
 import { originalUrl } from './api'
 import { AttachmentList } from './attachment-list'
 import { DeliveryState } from './delivery-state'
@@ -21,15 +23,18 @@ export function MessageCard({ message, ticketId }: Props) {
   const [asHtml, setAsHtml] = useState(textless && message.html !== null)
   const [traceOpen, setTraceOpen] = useState(false)
   const { direction, from } = message
+  const users = useQuery(usersQuery).data
+  const author = users?.find((user) => user.id === message.authorId)?.name ?? nameOf(from)
   const files = message.attachments.filter((attachment) => !attachment.inline)
   return (
-    <article className={classes.message} data-direction={direction} aria-label={labelOf(message)}>
+    <article className={classes.message} data-direction={direction} aria-label={labelOf(direction, author)}>
       <header className={classes.head}>
-        <Avatar name={nameOf(from)} size={32} color={direction === 'inbound' ? 'gray' : 'pine'} aria-hidden />
+        <Avatar name={author} size={32} color={direction === 'inbound' ? 'gray' : 'pine'} aria-hidden />
         <div className={classes.who}>
           <Text size="sm" component="div" className={classes.from}>
-            <b>{nameOf(from)}</b>
-            {from.name && direction !== 'note' && <span className={classes.address}>{from.email}</span>}
+            <b>{author}</b>
+            {direction === 'outbound' && <span className={classes.address}>as {addressText(from)}</span>}
+            {direction === 'inbound' && from.name && <span className={classes.address}>{from.email}</span>}
             {direction === 'note' && (
               <Badge size="sm" variant="default" tt="none" leftSection={<IconNote size={12} />}>
                 Note, only your team sees it
@@ -129,7 +134,7 @@ function Recipients({ message: { to, cc, bcc } }: { message: MessageAnswer }) {
   )
 }
 
-function labelOf({ direction, from }: MessageAnswer): string {
-  if (direction === 'note') return `Note by ${nameOf(from)}`
-  return direction === 'inbound' ? `Mail from ${nameOf(from)}` : `Reply by ${nameOf(from)}`
+function labelOf(direction: MessageAnswer['direction'], author: string): string {
+  if (direction === 'note') return `Note by ${author}`
+  return direction === 'inbound' ? `Mail from ${author}` : `Reply by ${author}`
 }
