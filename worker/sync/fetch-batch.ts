@@ -130,7 +130,10 @@ async function storeMessage(
   const rawKey = await deps.keyOf(row)
   try {
     if (progress && message.start > progress.offset) throw new UploadForgottenError('the server skipped bytes')
-    if (progress) await reader.skip(progress.offset - message.start)
+    if (progress) {
+      log.info('fetch.resumed', { ledgerId: row.id, offset: message.start })
+      await reader.skip(progress.offset - message.start)
+    }
     const raw = await receiveRaw(deps.blobs, {
       key: rawKey,
       reader,
