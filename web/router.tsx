@@ -5,12 +5,15 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  notFound,
   Outlet,
   redirect,
 } from '@tanstack/react-router'
-import { NotFoundPage, PageSkeleton, RouteError } from './components/states'
+import type { SessionAnswer } from '../worker/contract/auth'
+import type { Permission } from '../worker/contract/permissions'
+import { NotFound, NotFoundPage, PageSkeleton, RouteError } from './components/states'
 import { parseLedgerFilter } from './features/inboxes/ledger-words'
-import { sessionQuery, setupQuery } from './features/session/api'
+import { allows, sessionQuery, setupQuery } from './features/session/api'
 import { parseTicketSearch } from './features/tickets/search'
 import { ApiError } from './lib/http'
 
@@ -60,6 +63,14 @@ const appRoute = createRoute({
     }
   },
   component: lazyRouteComponent(() => import('./components/app-layout'), 'AppLayout'),
+  notFoundComponent: NotFound,
+})
+
+/** A screen for those who hold the permission; for others it does not exist. */
+const needs = (permission: Permission) => ({
+  beforeLoad: ({ context }: { context: { session: SessionAnswer } }) => {
+    if (!allows(context.session, permission)) throw notFound()
+  },
 })
 
 const indexRoute = createRoute({
@@ -92,6 +103,7 @@ const inboxesRoute = createRoute({
 const newInboxRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/inboxes/new',
+  ...needs('inboxes:manage'),
   component: lazyRouteComponent(() => import('./features/inboxes/new-inbox-page'), 'NewInboxPage'),
 })
 
@@ -104,6 +116,7 @@ const inboxRoute = createRoute({
 const ledgerRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/inboxes/$inboxId/ledger',
+  ...needs('ledger:read'),
   validateSearch: parseLedgerFilter,
   component: lazyRouteComponent(() => import('./features/inboxes/ledger-page'), 'LedgerPage'),
 })
@@ -111,6 +124,7 @@ const ledgerRoute = createRoute({
 const peopleRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/people',
+  ...needs('users:invite'),
   component: lazyRouteComponent(() => import('./features/people/people-page'), 'PeoplePage'),
 })
 
@@ -123,6 +137,7 @@ const accountRoute = createRoute({
 const previewRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/mail-preview',
+  ...needs('ledger:read'),
   component: lazyRouteComponent(() => import('./features/mail-preview/mail-preview-page'), 'MailPreviewPage'),
 })
 

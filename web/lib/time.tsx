@@ -6,6 +6,7 @@ const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle:
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' })
 const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' })
 const dayOfYear = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' })
 
 /** 'just now', '5 min ago', today's clock time, 'Mar 3', or a date with its year. */
@@ -35,7 +36,7 @@ export function relativeTime(iso: string, now: number): string {
 }
 
 /** A time that stays right while the screen is open. */
-export function Time({ iso, form = 'short' }: { iso: string; form?: 'short' | 'relative' | 'due' }) {
+export function Time({ iso, form = 'short' }: { iso: string; form?: Form }) {
   const now = useNow()
   return (
     <Tooltip label={exactTime(iso)} openDelay={300}>
@@ -44,8 +45,11 @@ export function Time({ iso, form = 'short' }: { iso: string; form?: 'short' | 'r
   )
 }
 
-/** 'due': something that is to happen, now where its time has come. */
-function words(iso: string, form: 'short' | 'relative' | 'due', now: number): string {
+/** 'moment': date and time. 'due': something that is to happen, now where its time has come. */
+type Form = 'short' | 'moment' | 'relative' | 'due'
+
+function words(iso: string, form: Form, now: number): string {
+  if (form === 'moment') return moment.format(new Date(iso))
   if (form === 'short') return shortTime(iso, now)
   return form === 'due' && Date.parse(iso) <= now + 20_000 ? 'now' : relativeTime(iso, now)
 }

@@ -30,7 +30,7 @@ export function InboxFacts({ inbox }: { inbox: InboxAnswer }) {
   const facts = [
     connectedAt ? (
       <>
-        {checked || forward ? 'Connected since' : 'Was connected'} <Time iso={connectedAt} />
+        {checked || forward ? 'Connected since' : 'Was connected'} <Time iso={connectedAt} form="moment" />
       </>
     ) : (
       'Never connected'
