@@ -40,7 +40,11 @@ for (const row of rows)
 process.exit(rows.some((row) => row.bytes > row.limit) ? 1 : 0)
 
 function tool(command, args) {
-  const done = spawnSync(command, args, { cwd: ROOT, env: toolEnv({ CI: 'true', NODE_ENV: 'production' }), encoding: 'utf8' })
+  const done = spawnSync(command, args, {
+    cwd: ROOT,
+    env: toolEnv({ CI: 'true', NODE_ENV: 'production' }),
+    encoding: 'utf8',
+  })
   if (done.status === 0) return
   console.error(`${command} ${args.join(' ')} failed:\n${done.stdout}${done.stderr}`)
   process.exit(1)

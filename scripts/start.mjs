@@ -74,6 +74,7 @@ function writeConfig() {
   const local = {
     ...base,
     $schema: undefined,
+    secrets: undefined, // a local run passes all its variables, not only those that must be secret
     main: path.join(ROOT, community ? base.main : 'worker/ee/index.ts'),
     d1_databases: base.d1_databases.map((database) => ({
       ...database,

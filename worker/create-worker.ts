@@ -22,8 +22,6 @@ import { realProvider } from './sync/mailbox'
 import { mimeSender } from './sync/send-mime'
 import { sweep } from './sync/sweep'
 
-export type { AppType } from './app'
-
 /** The Worker's handlers for a list of modules; the community edition has none. */
 export function createWorker(modules: WorkerModule[]): ExportedHandler<Env> {
   const app = createApp(modules)

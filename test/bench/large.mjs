@@ -108,7 +108,9 @@ async function fetchedDigest(session, app, expected) {
 /** Samples Runtime.getHeapUsage of the worker's isolate every 50 ms until stopped. */
 async function sampleHeap(port) {
   const targets = await (await fetch(`http://127.0.0.1:${port}/json`)).json()
-  const socket = new WebSocket(targets[0].webSocketDebuggerUrl.replace('localhost', '127.0.0.1'))
+  const socket = new WebSocket(targets[0].webSocketDebuggerUrl.replace('localhost', '127.0.0.1'), {
+    headers: { origin: 'http://localhost' }, // the inspector asks for one
+  })
   await new Promise((resolve, reject) => {
     socket.onopen = resolve
     socket.onerror = () => reject(new Error('the inspector does not answer'))
