@@ -116,6 +116,8 @@ export async function receiveRaw(bucket: R2Bucket, input: ReceiveInput): Promise
   if (!resume && piece.ended) return { stored: false, bytes: piece.bytes }
   const upload = resume ? bucket.resumeMultipartUpload(key, resume.uploadId) : await bucket.createMultipartUpload(key)
   let progress: UploadProgress = resume ?? { uploadId: upload.uploadId, parts: [], offset: 0 }
+  // A resumed upload never saw its first bytes: its digest is read back from the finished object.
+  const digest = resume ? null : runningDigest()
   for (;;) {
     const offset = progress.offset + piece.bytes.length
     if (offset > LIMITS.rawMessage) {
@@ -123,7 +125,10 @@ export async function receiveRaw(bucket: R2Bucket, input: ReceiveInput): Promise
       throw new RawTooLargeError(`over ${LIMITS.rawMessage} bytes`)
     }
     if (piece.bytes.length > 0) {
-      const part = await known(upload.uploadPart(progress.parts.length + 1, piece.bytes))
+      const [part] = await Promise.all([
+        known(upload.uploadPart(progress.parts.length + 1, piece.bytes)),
+        digest?.add(piece.bytes),
+      ])
       progress = { uploadId: upload.uploadId, parts: [...progress.parts, part], offset }
     }
     if (piece.ended) break
@@ -131,11 +136,29 @@ export async function receiveRaw(bucket: R2Bucket, input: ReceiveInput): Promise
     piece = await reader.read(PART)
   }
   await known(upload.complete(progress.parts))
+  if (digest) return { stored: true, size: progress.offset, digest: await digest.hex() }
   return { stored: true, ...(await readBack(bucket, key)) }
 }
 
+/** SHA-256 over bytes as they come. */
+function runningDigest() {
+  const stream = new crypto.DigestStream('SHA-256')
+  const writer = stream.getWriter()
+  return {
+    /** The bytes may be reused once this resolves. */
+    add: (bytes: Uint8Array) => writer.write(bytes),
+    async hex() {
+      await writer.close()
+      return hex(await stream.digest)
+    },
+  }
+}
+
+const hex = (digest: ArrayBuffer) =>
+  Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
+
 /**
- * Size and SHA-256 (hex) of a stored object, without its bytes ever being in JavaScript: a resumed upload never saw its first bytes.
+ * Size and SHA-256 (hex) of a stored object, without its bytes ever being in JavaScript.
  * Throws UploadForgottenError where there is none.
  */
 export async function readBack(bucket: R2Bucket, key: string): Promise<{ size: number; digest: string }> {
@@ -143,8 +166,7 @@ export async function readBack(bucket: R2Bucket, key: string): Promise<{ size: n
   if (!object) throw new UploadForgottenError('the object is not there')
   const stream = new crypto.DigestStream('SHA-256')
   await object.body.pipeTo(stream)
-  const digest = Array.from(new Uint8Array(await stream.digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return { size: object.size, digest }
+  return { size: object.size, digest: hex(await stream.digest) }
 }
 
 /** R2 error 10024 is "NoSuchUpload". */
