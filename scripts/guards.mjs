@@ -73,7 +73,7 @@ process.exit(failed > 0 ? 1 : 0)
 function check(name) {
   const done = spawnSync('node', ['scripts/check.mjs', name], {
     cwd: scratch,
-    env: toolEnv({ POSTROOM_SKIP_INSTALL: '1' }),
+    env: toolEnv(),
     encoding: 'utf8',
   })
   return { status: done.status, output: `${done.stdout}${done.stderr}` }

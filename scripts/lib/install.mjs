@@ -1,7 +1,7 @@
 // Brings the checkout's own packages up to date, so that both README commands work right after a clone. Plain Node 20, no packages.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 export const ROOT = path.resolve(import.meta.dirname, '../..')
@@ -9,7 +9,7 @@ export const BIN = path.join(ROOT, 'node_modules/.bin')
 
 /** Runs `npm ci` when node_modules is missing or belongs to another lockfile. Exits the process if that fails. */
 export function ensurePackages() {
-  if (process.env.POSTROOM_SKIP_INSTALL) return // the guards' scratch copy borrows this checkout's packages
+  if (borrowed()) return
   const lock = createHash('sha256')
     .update(readFileSync(path.join(ROOT, 'package-lock.json')))
     .digest('hex')
@@ -23,6 +23,11 @@ export function ensurePackages() {
     process.exit(1)
   }
   writeFileSync(stamp, lock)
+}
+
+/** A node_modules that is a link belongs to another checkout, as in the guards' scratch copy; `npm ci` would empty it. */
+function borrowed() {
+  return lstatSync(path.join(ROOT, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink() ?? false
 }
 
 /** The environment for tools of this checkout: its own binaries, the Node 22 it brings included, come first. */
