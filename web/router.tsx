@@ -63,7 +63,6 @@ const appRoute = createRoute({
     }
   },
   component: lazyRouteComponent(() => import('./components/app-layout'), 'AppLayout'),
-  notFoundComponent: NotFound,
 })
 
 /** A screen for those who hold the permission; for others it does not exist. */
@@ -71,6 +70,7 @@ const needs = (permission: Permission) => ({
   beforeLoad: ({ context }: { context: { session: SessionAnswer } }) => {
     if (!allows(context.session, permission)) throw notFound()
   },
+  notFoundComponent: NotFound,
 })
 
 const indexRoute = createRoute({
