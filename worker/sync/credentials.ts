@@ -60,6 +60,19 @@ export async function sealConnection(
 }
 
 /**
+ * Seals a connection again that was sealed by an older key of the ring, so that the old key can be taken out once every inbox was checked.
+ * Does nothing where somebody has stored another connection in the meantime.
+ */
+export async function resealStale(db: TenantDb, keyring: Keyring, { row, connection }: LoadedInbox): Promise<void> {
+  if (!connection || row.credentials === null || !keyring.stale(row.credentials)) return
+  const { credentials } = await sealConnection(keyring, db.tenantId, row.id, connection)
+  await db.orm
+    .update(inboxes)
+    .set({ credentials })
+    .where(and(eq(inboxes.tenantId, db.tenantId), eq(inboxes.id, row.id), eq(inboxes.credentials, row.credentials)))
+}
+
+/**
  * What a form means: a side that is not given stays as stored, a blank password is the stored one. A stored password is never
  * sent to another host than the one it was typed for, or a form would be a way to read it.
  */

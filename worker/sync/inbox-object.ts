@@ -7,7 +7,7 @@ import { type TenantDb, tenantDb } from '../platform/db'
 import { newToken } from '../platform/ids'
 import { jobSender } from '../platform/jobs'
 import { log } from '../platform/log'
-import { nextAlarm } from './agenda'
+import { dueTasks, nextAlarm } from './agenda'
 import type { FetchOutcome, FetchSlots } from './fetch-job'
 import { freeSlot, noSlots, takeSlot } from './fetch-slots'
 import {
@@ -19,6 +19,7 @@ import {
   sinceOf,
   started,
   stopped,
+  throttled,
   UNCONFIGURED,
 } from './inbox-state'
 import { mirrorVerdict } from './inbox-status'
@@ -36,6 +37,8 @@ class SupersededError extends Error {
 }
 
 const STATE = 'state'
+/** Waiting time for a server that asks to slow down and names none, ms. */
+const PATIENCE = 60_000
 
 export class InboxObject extends DurableObject<Env> implements FetchSlots {
   /** Replaced by tests. */
@@ -71,23 +74,26 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
   }
 
   async acquireFetchSlot(): Promise<string | null> {
+    const now = systemClock()
+    if (now < this.#load().notBefore) return null
     const slot = newToken(8)
-    return takeSlot(this.#slots, slot, systemClock()) ? slot : null
+    return takeSlot(this.#slots, slot, now) ? slot : null
   }
 
   async releaseFetchSlot(slot: string, outcome: FetchOutcome): Promise<{ wanted: boolean }> {
-    const state = this.#load()
-    const health = afterFetch(state.health, outcome)
-    if (health !== state.health) await this.#save({ ...state, health })
+    const before = this.#load()
+    const { failure } = outcome
+    let after = { ...before, health: afterFetch(before.health, outcome) }
+    if (failure?.kind === 'rate_limited') after = throttled(after, systemClock() + (failure.retryAfter ?? PATIENCE))
     // A refused login is judged by a check, which counts it once however many jobs it met.
-    if (outcome.failure?.kind === 'auth_revoked') await this.poke()
+    if (failure?.kind === 'auth_revoked') after = poked(after, systemClock())
+    if (failure || after.health !== before.health) await this.#save(after)
     return { wanted: freeSlot(this.#slots, slot) }
   }
 
   override async alarm(): Promise<void> {
     try {
-      const { agenda } = this.#load()
-      if (agenda.sync !== undefined && agenda.sync <= systemClock()) await this.#check()
+      if (dueTasks(this.#load().agenda, systemClock()).includes('sync')) await this.#check()
     } catch (error) {
       log.error('inbox.alarm', { error })
     } finally {

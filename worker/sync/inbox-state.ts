@@ -97,6 +97,13 @@ export function ended(
   }
 }
 
+/** A fetch job was asked to slow down: checks and further fetch jobs of this mailbox wait as well. */
+export function throttled(state: InboxState, until: number): InboxState {
+  if (!state.active) return state
+  const sync = Math.max(state.agenda.sync ?? until, until)
+  return { ...state, notBefore: Math.max(state.notBefore, until), agenda: plan(state.agenda, 'sync', sync) }
+}
+
 /**
  * The oldest mail a listing without cursor wants, ms: at the first connect the last `importDays` days (0: only what arrives from now on),
  * later, when the cursor was lost, whatever came since the last success. What was seen before is recognised by the ledger and by ingest.

@@ -7,7 +7,7 @@ import type { InboxRow } from '../platform/inbox-answer'
 import { resolveByHttps } from '../providers/dns'
 import { openMailbox as openProvider } from '../providers/mailbox'
 import { type MailProvider, ProviderError } from '../providers/provider'
-import { type Connection, type LoadedInbox, loadInbox } from './credentials'
+import { type Connection, type LoadedInbox, loadInbox, resealStale } from './credentials'
 
 /** Makes the provider of a connection; tests lend a fake. `since`: the oldest mail a first listing wants, ms; Infinity: only new mail. */
 export type MakeProvider = (connection: Connection, options: { since: number }) => MailProvider
@@ -40,6 +40,7 @@ export async function openMailbox(
   if (row.archivedAt !== null) return { open: false, reason: 'archived' }
   if (row.pausedAt !== null) return { open: false, reason: 'paused' }
   if (row.connectionType !== 'imap' || !connection?.imap) return { open: false, reason: 'not_connected' }
+  await resealStale(deps.db, deps.keyring, loaded)
   return { open: true, row, provider: deps.makeProvider(connection, { since: since(row) }) }
 }
 

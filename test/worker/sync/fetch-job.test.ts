@@ -4,12 +4,14 @@ import type { Job } from '../../../worker/contract/jobs'
 import type { StoredMail } from '../../../worker/contract/pipeline'
 import { settingsOf } from '../../../worker/env'
 import { LIMITS } from '../../../worker/mail/limits'
+import { createKeyring } from '../../../worker/platform/crypto'
 import { sha256Hex } from '../../../worker/platform/ids'
 import { ProviderError } from '../../../worker/providers/provider'
+import { loadInbox } from '../../../worker/sync/credentials'
 import { type FetchDeps, type FetchOutcome, runFetch } from '../../../worker/sync/fetch-job'
 import { runPass } from '../../../worker/sync/pass'
 import { type FakeMailbox, fakeMailbox, largeMail, smallMail } from '../../support/fake-provider'
-import { givenInbox, ledgerOf, letTimePass } from './rows'
+import { givenInbox, inboxRow, ledgerOf, letTimePass } from './rows'
 
 const MB = 1024 * 1024
 const many = (count: number) => Array.from({ length: count }, (_, n) => smallMail(n))
@@ -166,6 +168,21 @@ describe('fetching small mails', () => {
     await t.run()
     expect(mailbox.log.fetched).toEqual([])
     expect((await t.rows())[0]).toMatchObject({ state: 'discovered', attempts: 0 })
+  })
+})
+
+describe('a changed encryption key', () => {
+  it('is taken into use for a stored password by the next look at its mailbox', async () => {
+    const t = await setUp(fakeMailbox())
+    const current = settingsOf(env).ENCRYPTION_KEYS
+    const rotated = createKeyring(`k2:${btoa('x'.repeat(32))},${current}`)
+    await t.run({ keyring: rotated })
+    const sealed = (await inboxRow(t.inbox))?.credentials
+    expect(sealed).toMatch(/^v1\.k2\./)
+    const onlyNew = createKeyring(`k2:${btoa('x'.repeat(32))}`)
+    expect((await loadInbox(t.inbox.db, onlyNew, t.inbox.inboxId))?.connection?.imap?.password).toBe('stored-secret')
+    await t.run({ keyring: rotated })
+    expect((await inboxRow(t.inbox))?.credentials).toBe(sealed)
   })
 })
 

@@ -330,4 +330,17 @@ describe('fetch slots', () => {
       expect(await object.releaseFetchSlot(b ?? '', fine)).toEqual({ wanted: false })
     })
   })
+
+  it('and checks wait for a server that asked a fetch job for patience', async () => {
+    const t = await setUp()
+    await t.start()
+    await t.checked()
+    const failure = { kind: 'rate_limited' as const, code: 'x', message: 'Slow.', hint: null, retryAfter: 600_000 }
+    await t.inside(async (object) => {
+      await object.releaseFetchSlot('s', { received: 3, failure })
+      expect(await object.acquireFetchSlot()).toBeNull()
+      await object.poke()
+    })
+    expect(await t.alarmAt()).toBeGreaterThan(Date.now() + 590_000)
+  })
 })
