@@ -7,6 +7,7 @@ import { QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { reloadForNewVersion } from './lib/new-version'
 import { createQueryClient } from './lib/query-client'
 import { createAppRouter } from './router'
 import { theme } from './theme'
@@ -18,6 +19,8 @@ const queryClient = createQueryClient(() => {
   void router.navigate({ to: '/sign-in', search: { redirect: href, expired: true } })
 })
 const router = createAppRouter(queryClient)
+
+reloadForNewVersion()
 
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')

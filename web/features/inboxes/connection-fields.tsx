@@ -42,7 +42,10 @@ export function ConnectionFields({ form, receives, inbox }: Props) {
             />
           )}
           {sends && receives && (
-            <Checkbox label="Same user name and password as for receiving" {...form.getInputProps('sameLogin', { type: 'checkbox' })} />
+            <Checkbox
+              label="Same user name and password as for receiving"
+              {...form.getInputProps('sameLogin', { type: 'checkbox' })}
+            />
           )}
           {sends && (
             <ServerFields

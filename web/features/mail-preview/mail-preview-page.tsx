@@ -77,7 +77,9 @@ function Outcome({ preview: { message, plan, warnings } }: { preview: PreviewAns
     <div aria-live="polite">
       <Section title={labelOf(DISPOSITION_LABEL, plan.disposition)} lead={plan.reason}>
         <List size="sm" spacing={4}>
-          {plan.matchedBy && <List.Item>Matched by {plan.matchedBy.replaceAll('_', ' ')}</List.Item>}
+          {plan.evidence.map((line) => (
+            <List.Item key={line}>{line}</List.Item>
+          ))}
           {plan.ticketId && (
             <List.Item>
               <TextLink to="/tickets/$ticketId" params={{ ticketId: plan.ticketId }}>

@@ -1,5 +1,6 @@
 // A reply in the making, kept in this browser until it is sent: a closed tab, an ended session or a failure loses nothing.
 import { useState } from 'react'
+import { randomKey } from '../../lib/random'
 import type { Uploaded } from './upload'
 
 export type Draft = {
@@ -10,7 +11,7 @@ export type Draft = {
   bcc: string[]
   attachments: Uploaded[]
   note: string
-  /** names this reply to the server, so that sending it twice writes it once */
+  /** names this reply to the server: the same content sent twice is written once, changed content is another reply */
   key: string
   /** ms; uploads that wait longer than a day are gone on the server */
   savedAt: number
@@ -18,7 +19,7 @@ export type Draft = {
 
 const empty = (): Draft => ({
   ...{ html: '', to: null, cc: null, bcc: [], attachments: [], note: '', savedAt: 0 },
-  key: crypto.randomUUID(),
+  key: randomKey(),
 })
 const UPLOAD_LIFE_MS = 23 * 3_600_000
 
@@ -28,7 +29,8 @@ export function useDraft(userId: string, ticketId: string) {
   const [draft, setDraft] = useState(() => load(key))
   const update = (change: Partial<Draft>) =>
     setDraft((before) => {
-      const next = { ...before, ...change, savedAt: Date.now() }
+      const onlyNote = Object.keys(change).every((part) => part === 'note')
+      const next = { ...before, key: onlyNote ? before.key : randomKey(), ...change, savedAt: Date.now() }
       save(key, next)
       return next
     })

@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { HTTP_LIMITS } from '../../../worker/contract/limits'
 import { fileSize } from '../../lib/format'
 import { messageOf } from '../../lib/http'
+import { randomKey } from '../../lib/random'
 import { type Uploaded, uploadAttachment } from './upload'
 
 export type PendingUpload = { key: string; file: File; progress: number; error: string | null; cancel: () => void }
@@ -15,7 +16,7 @@ export function useUploads(onUploaded: (file: Uploaded) => void) {
 
   const add = (files: readonly File[]) => {
     for (const file of files) {
-      const key = crypto.randomUUID()
+      const key = randomKey()
       const abort = new AbortController()
       const cancel = () => {
         abort.abort()
