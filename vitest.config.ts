@@ -1,4 +1,4 @@
-// Four projects: `unit` (plain Node, pure code), `worker` (real workerd), `imap` (real workerd against a real Dovecot), `e2e` (the running app in a browser).
+// Time limits only end what hangs; no test asserts a time. Four projects: `unit` (plain Node, pure code), `worker` (real workerd), `imap` (real workerd against a real Dovecot), `e2e` (the running app in a browser).
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
@@ -22,10 +22,16 @@ async function workerd() {
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], environment: 'node' } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], environment: 'node', testTimeout: 30_000 } },
       {
         plugins: [await workerd()],
-        test: { name: 'worker', include: ['test/worker/**/*.test.ts'], setupFiles: ['./test/support/migrations.ts'] },
+        test: {
+          name: 'worker',
+          include: ['test/worker/**/*.test.ts'],
+          setupFiles: ['./test/support/migrations.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
       },
       {
         plugins: [await workerd()],

@@ -95,6 +95,6 @@ async function filesOf(db: TenantDb, rows: MessageRow[]): Promise<Map<string, At
         sql`${attachments.messageId} IN (SELECT value FROM json_each(${ids}))`,
       ),
     )
-    .orderBy(asc(attachments.id))
+    .orderBy(asc(attachments.createdAt), sql`${attachments}.rowid`)
   return Map.groupBy(found, (file) => file.messageId ?? '')
 }
