@@ -1,7 +1,7 @@
 // Where an agent answers: a reply to the customer or a note for the team.
-import { Paper, Tabs } from '@mantine/core'
+import { Paper, Tabs, VisuallyHidden } from '@mantine/core'
 import { IconMailForward, IconNote } from '@tabler/icons-react'
-import { type Ref, useImperativeHandle, useRef, useState } from 'react'
+import { type Ref, useId, useImperativeHandle, useRef, useState } from 'react'
 import type { TicketAnswer } from '../../../worker/contract/tickets'
 import { useSession } from '../session/session-context'
 import { useDraft } from './draft'
@@ -14,6 +14,7 @@ export function Composer({ ticket, ref }: { ticket: TicketAnswer; ref: Ref<Compo
   const { user } = useSession()
   const [draft, update] = useDraft(user.id, ticket.id)
   const [tab, setTab] = useState<string | null>(draft.note && !draft.html ? 'note' : 'reply')
+  const id = useId()
   const reply = useRef<ReplyFormHandle>(null)
   const note = useRef<HTMLTextAreaElement>(null)
   useImperativeHandle(ref, () => ({
@@ -37,10 +38,12 @@ export function Composer({ ticket, ref }: { ticket: TicketAnswer; ref: Ref<Compo
             Note
           </Tabs.Tab>
         </Tabs.List>
-        <Tabs.Panel value="reply" p="sm" aria-labelledby="" aria-label="To the customer">
+        <Tabs.Panel value="reply" p="sm" aria-labelledby={`${id}-reply`}>
+          <VisuallyHidden id={`${id}-reply`}>To the customer</VisuallyHidden>
           <ReplyForm ticket={ticket} draft={draft} onDraft={update} ref={reply} />
         </Tabs.Panel>
-        <Tabs.Panel value="note" p="sm" aria-labelledby="" aria-label="For the team">
+        <Tabs.Panel value="note" p="sm" aria-labelledby={`${id}-note`}>
+          <VisuallyHidden id={`${id}-note`}>For the team</VisuallyHidden>
           <NoteForm ticketId={ticket.id} text={draft.note} onText={(text) => update({ note: text })} ref={note} />
         </Tabs.Panel>
       </Tabs>

@@ -38,8 +38,9 @@ export function useDraft(userId: string, ticketId: string) {
 }
 
 /** What a draft becomes once the reply is sent: a new one, but the note has its own life. */
-export function afterSending({ note }: Draft): Draft {
-  return { ...empty(), note }
+export function afterSending(): Omit<Draft, 'note'> {
+  const { note: _kept, ...next } = empty()
+  return next
 }
 
 function load(key: string): Draft {

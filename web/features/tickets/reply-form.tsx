@@ -4,7 +4,7 @@ import { Dropzone } from '@mantine/dropzone'
 import '@mantine/dropzone/styles.layer.css'
 import { IconChevronDown, IconPaperclip } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import { type Ref, useImperativeHandle, useRef, useState } from 'react'
+import { type Ref, useEffect, useImperativeHandle, useRef, useState } from 'react'
 import type { TicketAnswer, TicketStatus } from '../../../worker/contract/tickets'
 import { messageOf } from '../../lib/http'
 import { inboxesQuery } from '../inboxes/api'
@@ -40,6 +40,7 @@ export function ReplyForm({ ticket, draft, onDraft, ref }: Props) {
   const openFiles = useRef<(() => void) | null>(null)
   const reply = useReply(ticket.id)
   const [problem, setProblem] = useState<string | null>(null)
+  const [waiting, setWaiting] = useState<{ status?: TicketStatus } | null>(null)
   const attachments = useRef(draft.attachments)
   attachments.current = draft.attachments
   const setAttachments = (next: Draft['attachments']) => {
@@ -58,21 +59,20 @@ export function ReplyForm({ ticket, draft, onDraft, ref }: Props) {
       ? 'This inbox has no sending settings yet. Add them under Inboxes to reply.'
       : null
 
+  const problemNow = () => {
+    if (!editor.current?.text().trim() && draft.attachments.length + uploads.pending.length === 0) {
+      return 'Write something first.'
+    }
+    if (to.length + cc.length + draft.bcc.length === 0) return 'Add a recipient first.'
+    return uploads.pending.some((upload) => upload.error) ? 'A file could not be uploaded. Retry or remove it.' : null
+  }
   const send = (status?: TicketStatus) => {
     if (reply.isPending || blocked) return
-    const text = editor.current?.text().trim() ?? ''
-    const wrong =
-      !text && draft.attachments.length === 0
-        ? 'Write something first.'
-        : to.length + cc.length + draft.bcc.length === 0
-          ? 'Add a recipient first.'
-          : uploads.busy
-            ? 'Files are still being uploaded. Wait a moment.'
-            : uploads.pending.length > 0
-              ? 'A file could not be uploaded. Retry or remove it.'
-              : null
+    const wrong = problemNow()
     setProblem(wrong)
-    if (wrong) return
+    setWaiting(!wrong && uploads.busy ? { status } : null)
+    if (wrong || uploads.busy) return
+    const text = editor.current?.text().trim() ?? ''
     reply.mutate(
       {
         key: draft.key,
@@ -86,12 +86,19 @@ export function ReplyForm({ ticket, draft, onDraft, ref }: Props) {
       },
       {
         onSuccess: () => {
-          onDraft(afterSending(draft))
+          onDraft(afterSending())
           editor.current?.clear()
         },
       },
     )
   }
+  // Pressed while files were on their way: it goes out when they have arrived, or says why not.
+  const settled = waiting !== null && (!uploads.busy || uploads.pending.some((upload) => upload.error))
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each time the uploads settle
+  useEffect(() => {
+    if (settled) send(waiting?.status)
+  }, [settled])
+  const busy = reply.isPending || waiting !== null
 
   return (
     <Dropzone
@@ -109,6 +116,7 @@ export function ReplyForm({ ticket, draft, onDraft, ref }: Props) {
         <RichText
           ref={editor}
           label="Reply"
+          editable={!reply.isPending}
           html={draft.html}
           onHtml={(html) => onDraft({ html })}
           onFiles={uploads.add}
@@ -131,16 +139,11 @@ export function ReplyForm({ ticket, draft, onDraft, ref }: Props) {
             Attach
           </Button>
           <Group gap="sm">
-            <Text size="xs" c="dimmed" visibleFrom="sm">
-              Ctrl Enter sends
+            <Text size="xs" c="dimmed" visibleFrom="sm" role="status">
+              {waiting ? 'Sends when the files are uploaded' : 'Ctrl Enter sends'}
             </Text>
             <Group gap={1} wrap="nowrap">
-              <Button
-                onClick={() => send()}
-                loading={reply.isPending}
-                disabled={blocked !== null}
-                className={classes.send}
-              >
+              <Button onClick={() => send()} loading={busy} disabled={blocked !== null} className={classes.send}>
                 Send
               </Button>
               <Menu position="top-end">
@@ -149,7 +152,7 @@ export function ReplyForm({ ticket, draft, onDraft, ref }: Props) {
                     size={36}
                     className={classes.sendMore}
                     aria-label="Send and change status"
-                    disabled={blocked !== null || reply.isPending}
+                    disabled={blocked !== null || busy}
                   >
                     <IconChevronDown size={18} />
                   </ActionIcon>

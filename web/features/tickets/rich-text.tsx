@@ -11,13 +11,15 @@ export type RichTextHandle = { focus: () => void; clear: () => void; text: () =>
 type Props = {
   label: string
   html: string
+  /** false while the text is on its way: what would be typed now would be lost */
+  editable: boolean
   onHtml: (html: string) => void
   onFiles: (files: File[]) => void
   onSubmit: () => void
   ref: Ref<RichTextHandle>
 }
 
-export function RichText({ label, html, onHtml, onFiles, onSubmit, ref }: Props) {
+export function RichText({ label, html, editable, onHtml, onFiles, onSubmit, ref }: Props) {
   // The editor is made once; its handlers must see the newest props.
   const latest = useRef({ onHtml, onFiles, onSubmit })
   useEffect(() => {
@@ -41,6 +43,9 @@ export function RichText({ label, html, onHtml, onFiles, onSubmit, ref }: Props)
       },
     },
   })
+  useEffect(() => {
+    editor?.setEditable(editable, false)
+  }, [editor, editable])
   function takeFiles(list: FileList | undefined): boolean {
     const files = [...(list ?? [])]
     if (files.length > 0) latest.current.onFiles(files)
