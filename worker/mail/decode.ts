@@ -1,5 +1,6 @@
 // Content-Transfer-Encodings as streams (RFC 2045 section 6, and uuencode). Chunk boundaries may fall anywhere; nothing throws:
 // what is no code is skipped, as readers do.
+import { latin1 } from './charset'
 
 /** Bytes in, decoded bytes out. `end` gives what was held back. */
 export type Decoder = { push(chunk: Uint8Array): Uint8Array; end(): Uint8Array }
@@ -22,6 +23,23 @@ class Base64Decoder implements Decoder {
   private count = 0
 
   push(chunk: Uint8Array): Uint8Array {
+    const begun = this.begunGroup(chunk)
+    const head = this.decode(chunk.subarray(0, begun))
+    const rest = chunk.subarray(begun)
+    const plain = this.count === 0 ? plainGroups(rest) : null
+    return concat(head, plain ? concat(plain.bytes, this.decode(rest.subarray(plain.read))) : this.decode(rest))
+  }
+
+  /** How much of the chunk it takes to complete the group that an earlier one began. */
+  private begunGroup(chunk: Uint8Array): number {
+    let at = 0
+    for (let missing = (4 - this.count) % 4; missing > 0 && at < chunk.length; at++)
+      if ((BASE64[chunk[at] as number] as number) < 64) missing--
+    return at
+  }
+
+  private decode(chunk: Uint8Array): Uint8Array {
+    if (chunk.length === 0) return EMPTY
     // 3 bytes per group of 4, plus the group that was begun before.
     const out = new Uint8Array(Math.ceil(((chunk.length + this.count) * 3) / 4) + 3)
     const length = chunk.length
@@ -75,6 +93,21 @@ class Base64Decoder implements Decoder {
     const at = partialGroup(out, 0, this.bits, this.count)
     this.count = 0
     return out.subarray(0, at)
+  }
+}
+
+/**
+ * The whole groups of well-formed base64, by the runtime's own decoder, which is ten times faster. Null where it finds anything foreign
+ * or data after padding, and in a runtime without it.
+ */
+function plainGroups(chunk: Uint8Array): { bytes: Uint8Array; read: number } | null {
+  const out = new Uint8Array(Math.ceil((chunk.length * 3) / 4))
+  if (!out.setFromBase64) return null
+  try {
+    const { read, written } = out.setFromBase64(latin1(chunk), { lastChunkHandling: 'stop-before-partial' })
+    return { bytes: out.subarray(0, written), read }
+  } catch {
+    return null
   }
 }
 
