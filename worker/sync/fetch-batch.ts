@@ -1,6 +1,5 @@
 // One claimed batch: every row of it ends stored, ended or given back, whatever the mailbox does.
 import type { StoredMail } from '../contract/pipeline'
-import { LIMITS } from '../mail/limits'
 import type { Clock } from '../platform/clock'
 import type { TenantDb } from '../platform/db'
 import { log } from '../platform/log'
@@ -24,8 +23,8 @@ import { afterBreak, afterMessageFailure, isConnectionWide, type RowOutcome } fr
 
 /** R2 writes under way at once; an invocation has six connections and the mailbox holds one. */
 const PUTS = 5
-/** Bytes of a batch that are handed on in memory; beyond it ingest reads from R2. */
-const HELD = 8 * 1024 * 1024
+/** Bytes of a batch, and of one mail, that are handed on in memory; beyond them ingest reads from R2. */
+const HELD = { batch: 8 * 1024 * 1024, mail: 4 * 1024 * 1024 }
 /** Leases are prolonged this often while bytes arrive, ms. */
 const RENEW_EVERY = 20_000
 
@@ -188,7 +187,7 @@ function resultsOf(deps: BatchDeps) {
     failed,
     keep(row: StoredRow, bytes: Uint8Array | null) {
       stored.push(row)
-      if (bytes === null || bytes.length > LIMITS.inMemory || held + bytes.length > HELD) return
+      if (bytes === null || bytes.length > HELD.mail || held + bytes.length > HELD.batch) return
       held += bytes.length
       bytesOf.set(row.id, bytes)
     },

@@ -349,6 +349,12 @@ describe('a large mail', () => {
     )
   }
 
+  it('of a few MB is handed on in memory: ingest need not read it back', async () => {
+    const t = await setUp(fakeMailbox([largeMail(3 * MB), largeMail(5 * MB)]))
+    await t.run()
+    expect(t.ingested.flat().map((mail) => mail.bytes?.length ?? null)).toEqual([3 * MB, null])
+  })
+
   it('goes to R2 in parts and is handed on without its bytes', async () => {
     const mail = largeMail(size)
     const t = await setUp(fakeMailbox([mail]))
