@@ -127,6 +127,8 @@ export const InboxAnswer = z.object({
   }),
   autoResponse: AutoResponse,
   importDays: z.number(),
+  /** Whether it has settings to send replies through; agents see this, and not the settings. */
+  canSend: z.boolean(),
   /** Hosts, ports, security and user names; never a password. Only for who may manage inboxes, else null. */
   connection: ConnectionConfig.nullable(),
   /** Messages known but without a disposition yet: an import in progress. */

@@ -17,6 +17,7 @@ export function inboxAnswer(row: InboxRow, context: Context): InboxAnswer {
   const proven = Math.max(row.lastSyncAt ?? 0, row.connectedAt ?? 0)
   const silent =
     polling && row.status === 'connected' && context.now - proven > Math.max(SILENCE, 5 * context.pollSeconds * 1000)
+  const config = parsed(ConnectionConfig, row.config)
   return {
     id: row.id,
     name: row.name,
@@ -42,7 +43,8 @@ export function inboxAnswer(row: InboxRow, context: Context): InboxAnswer {
     },
     autoResponse: parsed(AutoResponse, row.autoResponse) ?? { enabled: false, subject: '', body: '' },
     importDays: row.importDays,
-    connection: context.mayManage ? parsed(ConnectionConfig, row.config) : null,
+    canSend: row.credentials !== null && config?.smtp !== undefined,
+    connection: context.mayManage ? config : null,
     unaccounted: context.unaccounted,
   }
 }

@@ -55,9 +55,7 @@ export function ReplyForm({ ticket, draft, onDraft, ref }: Props) {
   const to = draft.to ?? suggested.to
   const cc = draft.cc ?? suggested.cc
   const blocked =
-    inbox?.connection && !inbox.connection.smtp
-      ? 'This inbox has no sending settings yet. Add them under Inboxes to reply.'
-      : null
+    inbox && !inbox.canSend ? 'This inbox has no sending settings yet. Add them under Inboxes to reply.' : null
 
   const problemNow = () => {
     if (!editor.current?.text().trim() && draft.attachments.length + uploads.pending.length === 0) {
