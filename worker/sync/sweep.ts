@@ -27,7 +27,7 @@ export type SweepDeps = {
 
 /** One sweep. Each part runs whatever happens to the others, and one row's trouble ends no page. */
 export async function sweep(deps: SweepDeps): Promise<void> {
-  const parts = { inboxes, deliveries, attachments, uploads, sessions }
+  const parts = { inboxes, deliveries, attachments, uploads }
   for (const [part, work] of Object.entries(parts)) {
     const now = deps.clock()
     try {
@@ -153,13 +153,4 @@ async function uploads(run: Run): Promise<void> {
     .all<{ blobKey: string | null }>()
   const keys = results.flatMap((row) => row.blobKey ?? [])
   if (keys.length > 0) await run.blobs.delete(keys)
-}
-
-async function sessions(run: Run): Promise<void> {
-  await run.system.d1
-    .prepare(
-      `DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= ?1 LIMIT ${PAGE})`,
-    )
-    .bind(run.now)
-    .run()
 }

@@ -10,7 +10,7 @@ const NOW = 1_800_000_000_000
 const MINUTE = 60_000
 
 beforeEach(async () => {
-  for (const table of ['inboxes', 'ledger', 'attachments', 'messages', 'sessions'])
+  for (const table of ['inboxes', 'ledger', 'attachments', 'messages'])
     await env.DB.prepare(`DELETE FROM ${table}`).run()
 })
 
@@ -199,16 +199,6 @@ describe('what has expired', () => {
     expect(results).toEqual([{ id: 'fresh' }, { id: 'used' }])
     expect(await env.BLOBS.head('ten_a/file/old')).toBeNull()
     expect(await env.BLOBS.head('ten_a/file/used')).not.toBeNull()
-  })
-
-  it('sessions go', async () => {
-    const insert = (hash: string, expires: number) =>
-      env.DB.prepare(
-        "INSERT INTO sessions (token_hash, tenant_id, user_id, created_at, last_seen_at, expires_at) VALUES (?, 't', 'u', 1, 1, ?)",
-      ).bind(hash, expires)
-    await env.DB.batch([insert('old', NOW - 1), insert('new', NOW + 1)])
-    await swept()
-    expect((await env.DB.prepare('SELECT token_hash FROM sessions').all()).results).toEqual([{ token_hash: 'new' }])
   })
 })
 
