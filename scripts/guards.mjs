@@ -16,7 +16,7 @@ const PLANTS = [
   {
     check: 'zones',
     what: 'D1 across tenants from a feature',
-    file: 'worker/features/tickets/queries.ts',
+    file: 'worker/features/tickets/detail.ts',
     edit: (text) => `import { systemDb } from '../../platform/system-db'\nvoid systemDb\n${text}`,
     expect: /tenant-db-only/,
   },
