@@ -23,22 +23,6 @@ class Base64Decoder implements Decoder {
   private count = 0
 
   push(chunk: Uint8Array): Uint8Array {
-    const begun = this.begunGroup(chunk)
-    const head = this.decode(chunk.subarray(0, begun))
-    const rest = chunk.subarray(begun)
-    const plain = this.count === 0 ? plainGroups(rest) : null
-    return concat(head, plain ? concat(plain.bytes, this.decode(rest.subarray(plain.read))) : this.decode(rest))
-  }
-
-  /** How much of the chunk it takes to complete the group that an earlier one began. */
-  private begunGroup(chunk: Uint8Array): number {
-    let at = 0
-    for (let missing = (4 - this.count) % 4; missing > 0 && at < chunk.length; at++)
-      if ((BASE64[chunk[at] as number] as number) < 64) missing--
-    return at
-  }
-
-  private decode(chunk: Uint8Array): Uint8Array {
     if (chunk.length === 0) return EMPTY
     // 3 bytes per group of 4, plus the group that was begun before.
     const out = new Uint8Array(Math.ceil(((chunk.length + this.count) * 3) / 4) + 3)
@@ -303,7 +287,10 @@ export function decodeStream(encoding: string): TransformStream<Uint8Array, Uint
 /** Decodes a whole body at once; the same code as decodeStream. */
 export function decodeBytes(encoding: string, bytes: Uint8Array): Uint8Array {
   const decoder = decoderFor(encoding)
-  return concat(decoder.push(bytes), decoder.end())
+  // Only here: the strings it takes would fill the heap when a large file is streamed.
+  const plain = encodingFamily(encoding) === 'base64' ? plainGroups(bytes) : null
+  const rest = plain ? bytes.subarray(plain.read) : bytes
+  return concat(plain?.bytes ?? EMPTY, concat(decoder.push(rest), decoder.end()))
 }
 
 /** Both as one array; no copy where one is empty. */
