@@ -6,6 +6,9 @@ const SHORTEST_PREFIX = 3
 /** Words of one search; more say nothing. */
 const MOST_WORDS = 12
 
+/** An address at the end of what was typed; $1 is all but its top-level domain. */
+const WHOLE_ADDRESS = /(\S@[^\s@.]+(?:\.[^\s@.]+)*)\.[^\s@.]+\s*$/
+
 export type SearchKeys = {
   tenantId: string
   /** any of these */
@@ -44,11 +47,15 @@ function textExpression(text: string): string | null {
     .normalize('NFD')
     .replace(/[\u0300-\u036f]/g, '')
     .normalize('NFC')
-  const words = plain.match(/[\p{L}\p{N}\p{Co}]+/gu)
+  // Of a whole address the top-level domain stands in so many tickets that it costs much and says nothing.
+  const address = WHOLE_ADDRESS.test(plain)
+  const words = (address ? plain.replace(WHOLE_ADDRESS, '$1') : plain).match(/[\p{L}\p{N}\p{Co}]+/gu)
   if (!words) return null
   return words
     .slice(0, MOST_WORDS)
-    .map((word, at) => (at === words.length - 1 && word.length >= SHORTEST_PREFIX ? `"${word}"*` : `"${word}"`))
+    .map((word, at) =>
+      !address && at === words.length - 1 && word.length >= SHORTEST_PREFIX ? `"${word}"*` : `"${word}"`,
+    )
     .join(' AND ')
 }
 
