@@ -24,6 +24,8 @@ const STEPS = [
     needs: ['dovecot', 'openssl'],
     run: () => command('node', ['test/support/run-imap.mjs', ...reporters('imap')]),
   },
+  { name: 'simulators', run: () => vitest('simulators') },
+  { name: 'google', run: () => vitest('google') },
   { name: 'e2e', needs: ['dovecot', 'openssl', 'chromium'], run: () => vitest('e2e') },
   { name: 'guards', run: () => command('node', ['scripts/guards.mjs']) },
 ]

@@ -19,6 +19,28 @@ const Settings = z.object({
   DEFAULT_PLAN: z.enum(['trial', 'growth', 'starter', 'business', 'enterprise']).default('enterprise'),
   /** DNS over HTTPS (JSON) endpoint that the settings proposal asks for MX records */
   DNS_URL: url('https://cloudflare-dns.com/dns-query'),
+  /** Google's OAuth client; without both nobody can connect Gmail */
+  GOOGLE_CLIENT_ID: z.string().min(1).optional(),
+  GOOGLE_CLIENT_SECRET: z.string().min(1).optional(),
+  /** `projects/…/topics/…` that Gmail publishes to; without it Gmail inboxes are polled */
+  GOOGLE_PUBSUB_TOPIC: z
+    .string()
+    .regex(/^projects\/[^/]+\/topics\/[^/]+$/, 'must look like projects/<project>/topics/<topic>')
+    .optional(),
+  /** the service account whose tokens the push subscription sends */
+  GOOGLE_PUBSUB_SERVICE_ACCOUNT: z.email().optional(),
+  GOOGLE_AUTH_URL: url('https://accounts.google.com/o/oauth2/v2/auth'),
+  GOOGLE_TOKEN_URL: url('https://oauth2.googleapis.com/token'),
+  GOOGLE_REVOKE_URL: url('https://oauth2.googleapis.com/revoke'),
+  GOOGLE_JWKS_URL: url('https://www.googleapis.com/oauth2/v3/certs'),
+  GMAIL_API_URL: url('https://gmail.googleapis.com'),
+  /** quota units that Google grants one mailbox in a minute; projects from before May 2026 have 15000 */
+  GMAIL_UNITS_PER_MINUTE: z.coerce.number().int().min(300).max(10_000_000).default(6000),
+  /** comma-separated hosts (`host` or `host:port`) that a provider may name in redirects and links, besides those of the URLs above */
+  TRUSTED_PROVIDER_HOSTS: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').flatMap((host) => host.trim().toLowerCase() || [])),
   POSTROOM_POLL_SECONDS: z.coerce.number().int().min(1).max(3600).default(60),
 })
 type SettingName = keyof z.input<typeof Settings>

@@ -41,6 +41,7 @@ const mime = {
   envelope: { from: 'agent@example.org', to: ['customer@example.org'] },
   messageId: 'x@example.org',
   size: 12,
+  thread: null,
   open: async () => new Blob(['Subject: x\r\n']).stream(),
 }
 

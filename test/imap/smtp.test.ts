@@ -15,6 +15,7 @@ function outgoing(to = ['customer@example.org'], text = BODY, pieces = 1): Outbo
     envelope: { from: 'agent@example.org', to },
     messageId: 'a@example.org',
     size: bytes.length,
+    thread: null,
     open: async () =>
       new ReadableStream({
         start(controller) {

@@ -24,14 +24,33 @@ export type Server = z.infer<typeof Server>
 export const ConnectionBody = z.object({ imap: Server.optional(), smtp: Server.optional() })
 export type ConnectionBody = z.infer<typeof ConnectionBody>
 
-/** What is stored readable: a Server without its password. */
+/** What is known of a Google account that was connected: no secret. `grantedAt` ms. */
+export const GoogleConfig = z.object({
+  /** the account's own address, lower case */
+  address: z.string(),
+  /** the OAuth client that issued the grant: no other may refresh it */
+  clientId: z.string(),
+  scopes: z.array(z.string()),
+  grantedAt: z.number(),
+})
+export type GoogleConfig = z.infer<typeof GoogleConfig>
+/** The tokens of a grant. `expiresAt` ms, of the access token. */
+export const OAuthTokens = z.object({ accessToken: z.string(), expiresAt: z.number(), refreshToken: z.string() })
+export type OAuthTokens = z.infer<typeof OAuthTokens>
+
+/** What is stored readable: a Server without its password, a Google account without its tokens. */
 export const ConnectionConfig = z.object({
   imap: Server.omit({ password: true }).optional(),
   smtp: Server.omit({ password: true }).optional(),
+  google: GoogleConfig.optional(),
 })
 export type ConnectionConfig = z.infer<typeof ConnectionConfig>
 /** What is stored encrypted. */
-export const ConnectionSecrets = z.object({ imap: z.string().optional(), smtp: z.string().optional() })
+export const ConnectionSecrets = z.object({
+  imap: z.string().optional(),
+  smtp: z.string().optional(),
+  google: OAuthTokens.optional(),
+})
 export type ConnectionSecrets = z.infer<typeof ConnectionSecrets>
 
 export const AutoResponse = z.object({
@@ -70,6 +89,32 @@ export const DeleteInboxBody = z.object({
 })
 export type DeleteInboxBody = z.infer<typeof DeleteInboxBody>
 
+/**
+ * Starts connecting an account in the browser. `returnTo`: path in the app to come back to. `useAddress`: the inbox takes this address
+ * when that account is the one connected (the choice after a mismatch).
+ */
+export const StartConnectBody = z.object({
+  returnTo: z
+    .string()
+    .max(500)
+    .regex(/^\/(?![/\\])/, 'must be a path of this app')
+    .optional(),
+  useAddress: Email.optional(),
+})
+export type StartConnectBody = z.infer<typeof StartConnectBody>
+export const StartConnectAnswer = z.object({ url: z.string() })
+/** How connecting ended: the `connect` parameter of the address the browser comes back to. */
+export const CONNECT_RESULTS = [
+  'ok',
+  'denied',
+  'mismatch',
+  'missing_scopes',
+  'address_taken',
+  'expired',
+  'failed',
+] as const
+export type ConnectResult = (typeof CONNECT_RESULTS)[number]
+
 /** One step of "Test connection" or "Diagnose". `hint` says what to do. */
 export const CheckStep = z.object({
   name: z.string(),
@@ -100,6 +145,8 @@ export const StatusDetail = z.object({
   code: z.string(),
   message: z.string(),
   action: z.enum(['reconnect', 'edit_connection', 'resume', 'wait', 'none']),
+  /** when waiting ends, where that is known (ISO 8601) */
+  until: z.string().optional(),
 })
 export type StatusDetail = z.infer<typeof StatusDetail>
 
@@ -124,6 +171,8 @@ export const InboxAnswer = z.object({
     lastPushAt: z.string().nullable(),
     expiresAt: z.string().nullable(),
     nextPollAt: z.string().nullable(),
+    /** why new mail is not announced by the provider though it could be, in words */
+    problem: z.string().nullable(),
   }),
   autoResponse: AutoResponse,
   importDays: z.number(),

@@ -10,11 +10,19 @@ export type OutgoingMime = {
   envelope: { from: string; to: string[] }
   messageId: string
   size: number
+  /** the provider's id of the conversation this belongs to, where it is known */
+  thread: string | null
   open(): Promise<ReadableStream<Uint8Array>>
 }
 /** How one attempt to send ended. `unknown`: the server may have it, so it is never sent again without a person. */
 export type SendOutcome =
-  | { result: 'sent'; response: string; rejected: { address: string; response: string }[] }
+  | {
+      result: 'sent'
+      response: string
+      rejected: { address: string; response: string }[]
+      /** what the provider made of it: its identity in ledger form, its conversation, and the Message-ID it went out with; null where unknown */
+      copy: { identity: string; thread: string | null; messageId: string | null } | null
+    }
   | { result: 'transient'; message: string; hint: string | null; retryAfter: number | null }
   | { result: 'failed'; message: string; hint: string | null }
   | { result: 'unknown'; message: string }

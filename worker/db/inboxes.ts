@@ -28,6 +28,17 @@ export const inboxes = sqliteTable(
     pausedAt: integer('paused_at'),
     /** `auth_failure` or `manual` */
     pauseReason: text('pause_reason'),
+    /** How new mail is noticed, as proven: `push` only while announcements arrive. */
+    deliveryMode: text('delivery_mode', { enum: ['poll', 'push'] })
+      .notNull()
+      .default('poll'),
+    lastPushAt: integer('last_push_at'),
+    /** Why push does not work though it is wanted, in plain words. */
+    pushProblem: text('push_problem'),
+    /** The connected Google account, lower case; null while none is connected. */
+    googleAddress: text('google_address'),
+    /** When Gmail's watch ends unless it is renewed; null without one. */
+    gmailWatchExpiresAt: integer('gmail_watch_expires_at'),
     archivedAt: integer('archived_at'),
     /** Days of old mail the first connect imports; 0 = only new mail. */
     importDays: integer('import_days').notNull().default(30),
@@ -39,8 +50,31 @@ export const inboxes = sqliteTable(
   (t) => [
     uniqueIndex('inboxes_address').on(t.tenantId, t.emailAddress),
     // Email Routing hands over a recipient address and nothing else, so among all tenants it names one forwarding inbox.
+    // A push names an address and nothing else; several tenants may have connected the same mailbox.
+    index('inboxes_google_address').on(t.googleAddress).where(sql`google_address is not null`),
     uniqueIndex('inboxes_forward_address').on(t.emailAddress).where(sql`connection_type = 'forward'`),
     index('inboxes_list').on(t.tenantId, t.archivedAt, t.createdAt),
     index('inboxes_due').on(t.nextPollAt),
   ],
+)
+
+/** Connecting an account in the browser: one row per attempt, used once, good for ten minutes. */
+export const oauthStates = sqliteTable(
+  'oauth_states',
+  {
+    /** SHA-256 of the state parameter, hex. */
+    id: text('id').primaryKey(),
+    tenantId: text('tenant_id').notNull(),
+    userId: text('user_id').notNull(),
+    inboxId: text('inbox_id').notNull(),
+    provider: text('provider', { enum: ['google', 'microsoft'] }).notNull(),
+    /** The address whose account is expected, lower case. */
+    address: text('address').notNull(),
+    /** Keyring ciphertext of the PKCE code verifier. */
+    verifier: text('verifier').notNull(),
+    /** Path in the app. */
+    returnTo: text('return_to').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (t) => [index('oauth_states_expiry').on(t.expiresAt)],
 )

@@ -31,6 +31,8 @@ export const ledger = sqliteTable(
     size: integer('size'),
     /** JSON UploadProgress of a large message half way into R2. */
     upload: text('upload'),
+    /** Where it lies at the provider, null for received mail. */
+    role: text('role', { enum: ['sent', 'spam', 'trash', 'draft'] }),
     /** Claims of the current state; reset when the state advances. */
     attempts: integer('attempts').notNull().default(0),
     error: text('error'),

@@ -63,6 +63,7 @@ export function outgoingMime(
     envelope: { from: row.fromEmail, to: [...new Set(recipients)] },
     messageId: row.messageId ?? '',
     size: stored.rawSize,
+    thread: null,
     async open() {
       const object = await blobs.get(stored.rawKey)
       if (!object) throw new BlobMissingError(stored.rawKey)

@@ -40,6 +40,7 @@ export function inboxAnswer(row: InboxRow, context: Context): InboxAnswer {
       lastPushAt: polled ? null : iso(row.lastSyncAt),
       expiresAt: null,
       nextPollAt: polling ? iso(row.nextPollAt) : null,
+      problem: null,
     },
     autoResponse: parsed(AutoResponse, row.autoResponse) ?? { enabled: false, subject: '', body: '' },
     importDays: row.importDays,

@@ -8,16 +8,28 @@ export type MessageRef = {
   identity: string
   /** bytes, where the provider says so beforehand; not to be trusted */
   size?: number
+  /** the provider's id of its conversation */
+  thread?: string
   /** Bytes that are already stored from an earlier, interrupted fetch; the adapter may start there. */
   resumeAt?: number
 }
+
+/** Where a message lies at the provider, when it is not simply received mail. */
+export type MailRole = 'sent' | 'spam' | 'trash' | 'draft'
 
 /** `next` is to be stored only after every ref has its ledger row. `more`: another page waits. */
 export type ChangePage = { refs: MessageRef[]; next: Cursor; more: boolean; status?: { messages?: number } }
 
 /** `start` is the offset of the first byte of `raw`: resumeAt where the adapter resumed, else 0. */
 export type FetchedMessage =
-  | { ref: MessageRef; raw: ReadableStream<Uint8Array>; start: number; receivedAt: number | null }
+  | {
+      ref: MessageRef
+      raw: ReadableStream<Uint8Array>
+      start: number
+      receivedAt: number | null
+      /** received mail where absent */
+      role?: MailRole
+    }
   | { ref: MessageRef; error: ProviderError }
 
 /** `raw` streams the prepared MIME; it can be opened again for a retry. */
@@ -25,11 +37,16 @@ export type OutboundMime = {
   envelope: { from: string; to: string[] }
   messageId: string
   size: number
+  /** the provider's id of the conversation to send into, where it is known */
+  thread: string | null
   open(): Promise<ReadableStream<Uint8Array>>
 }
-/** `response` is the server's last answer, for the agent to read. */
+/**
+ * `response` is the server's last answer, for the agent to read. `copy`: the message as it now lies at the provider, with the
+ * Message-ID it went out with, which may be another than ours; null where the provider keeps none or does not say.
+ */
 export type SentRef = {
-  providerId: string | null
+  copy: { identity: string; thread: string | null; messageId: string | null } | null
   response: string
   accepted: string[]
   rejected: { address: string; response: string }[]
@@ -38,7 +55,29 @@ export type SentRef = {
 export type CheckStep = { name: string; status: 'pass' | 'warn' | 'fail'; ms: number; detail: string; hint?: string }
 export type CheckReport = { ok: boolean; steps: CheckStep[] }
 
+/** A standing order for push. `expiresAt` ms, as granted. */
+export type Lease = { expiresAt: number }
+
+/** Providers that announce new mail. Each throws a ProviderError whose words say what is wrong with the set-up. */
+export interface PushCapable {
+  /** Ends whatever stood before and asks for push anew. */
+  subscribe(): Promise<Lease>
+  /** Prolongs what stands. */
+  renew(): Promise<Lease>
+  unsubscribe(): Promise<void>
+}
+
+/** What a provider lets one mailbox spend: `units` in any `window` (ms). A fetched message costs `perMessage`. */
+export type Quota = { units: number; window: number; perMessage: number }
+
+/** Hands out access tokens. `refused`: the one the provider has just refused. Throws ProviderError('auth_revoked') once the grant is gone. */
+export type TokenSource = (refused?: string) => Promise<string>
+
 export interface MailProvider {
+  /** absent: the provider only answers when asked */
+  push?: PushCapable
+  /** absent: no limit is known beforehand */
+  quota?: Quota
   /** Messages after the cursor, oldest first, at most `limit`; a null cursor starts anew by the adapter's `since`. */
   changes(cursor: Cursor | null, limit: number): Promise<ChangePage>
   /**

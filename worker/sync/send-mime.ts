@@ -16,8 +16,8 @@ export function mimeSender(deps: SendDeps): SendMime {
       if (!inbox?.connection?.smtp) return NOT_CONFIGURED
       const provider = deps.makeProvider({ smtp: inbox.connection.smtp }, { since: Number.POSITIVE_INFINITY })
       try {
-        const { response, rejected } = await provider.send(mime)
-        return { result: 'sent', response, rejected }
+        const { response, rejected, copy } = await provider.send(mime)
+        return { result: 'sent', response, rejected, copy }
       } finally {
         await provider.close()
       }

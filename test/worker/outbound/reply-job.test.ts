@@ -16,7 +16,7 @@ import { keptJobs, seedInbox, seedTickets } from '../tickets/seed'
 
 const START = 1_800_000_000_000
 const MINUTE = 60_000
-const SENT: SendOutcome = { result: 'sent', response: '250 2.0.0 Ok: queued as 4F2A', rejected: [] }
+const SENT: SendOutcome = { result: 'sent', response: '250 2.0.0 Ok: queued as 4F2A', rejected: [], copy: null }
 const LATER: SendOutcome = { result: 'transient', message: '451 Greylisted', hint: null, retryAfter: null }
 
 /** A desk with one ticket, a clock to turn, and a server that answers what it is told and keeps the bytes it got. */

@@ -12,6 +12,7 @@ const mime: OutgoingMime = {
   envelope: { from: 'help@example.com', to: ['a@example.org'] },
   messageId: 'm@example.com',
   size: 1,
+  thread: null,
   open: async () => new ReadableStream(),
 }
 
@@ -38,7 +39,7 @@ async function send(result: SentRef | Error, columns: Parameters<typeof givenInb
 describe('sending through an inbox', () => {
   it("uses its SMTP settings only, and answers with the server's words", async () => {
     const rejected = [{ address: 'b@example.org', response: '550 no' }]
-    const sent = { providerId: null, response: '250 ok', accepted: ['a@example.org'], rejected }
+    const sent = { copy: null, response: '250 ok', accepted: ['a@example.org'], rejected }
     const { outcome, asked } = await send(sent)
     expect(outcome).toEqual({ result: 'sent', response: '250 ok', rejected })
     expect(asked).toEqual([{ smtp: expect.objectContaining({ password: 'stored-secret' }) }])
@@ -68,7 +69,7 @@ describe('sending through an inbox', () => {
   })
 
   it('goes on while checking for mail is paused', async () => {
-    const sent = { providerId: null, response: '250 ok', accepted: [], rejected: [] }
+    const sent = { copy: null, response: '250 ok', accepted: [], rejected: [] }
     expect((await send(sent, { paused: true })).outcome.result).toBe('sent')
   })
 })

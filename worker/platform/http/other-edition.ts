@@ -9,7 +9,7 @@ import { publicRoute } from './route'
 export function otherEditionRoutes(installed: readonly string[]): Hono<AppEnv> {
   const routes = new Hono<AppEnv>()
   for (const { method, path, module } of PROVIDER_PATHS) {
-    if (installed.includes(module)) continue
+    if (module === 'core' || installed.includes(module)) continue
     routes.on(method, path, publicRoute(`Answered by the ${module} module, which is not in this build`), () => {
       const detail = `The ${module} module is not part of this edition.`
       throw new AppError('not_in_this_edition', { detail, extra: { success: false, error: detail } })

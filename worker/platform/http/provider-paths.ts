@@ -3,8 +3,13 @@
 
 type ProviderPath = { method: 'GET' | 'POST'; path: string; module: string }
 
-/** Paths under /api, with the module that serves them. */
+const GMAIL_PUSH = '/webhooks/gmail-push'
+const GOOGLE_CALLBACK = '/auth/google/callback'
+
+/** Paths under /api, with the module that serves them; `core` is in every build. */
 export const PROVIDER_PATHS: readonly ProviderPath[] = [
+  { method: 'GET', path: GOOGLE_CALLBACK, module: 'core' },
+  { method: 'POST', path: GMAIL_PUSH, module: 'core' },
   { method: 'GET', path: '/auth/google/calendar/callback', module: 'calendar' },
   { method: 'GET', path: '/auth/microsoft/calendar/callback', module: 'calendar' },
   { method: 'POST', path: '/calendar/webhooks/google', module: 'calendar' },
@@ -15,3 +20,9 @@ export const PROVIDER_PATHS: readonly ProviderPath[] = [
 export function isProviderPath(path: string): boolean {
   return PROVIDER_PATHS.some((entry) => path === `/api${entry.path}`)
 }
+
+/** The URL that Pub/Sub pushes to. It is also the audience its tokens must name, so both come from here (lessons, row 24). */
+export const gmailPushUrl = (appUrl: string) => `${appUrl}/api${GMAIL_PUSH}`
+
+/** The redirect URI to register with Google. */
+export const googleCallbackUrl = (appUrl: string) => `${appUrl}/api${GOOGLE_CALLBACK}`

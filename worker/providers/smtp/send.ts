@@ -56,7 +56,7 @@ async function deliver(
     smtp.send(envelope, source, (error, info) => {
       if (error || !info) return reject(error ?? new Error('no answer'))
       resolve({
-        providerId: info.serverMessageId ?? null,
+        copy: null,
         response: spoken(info.response ?? '', server),
         accepted: info.accepted ?? [],
         rejected: (info.rejectedErrors ?? []).map((refusal) => ({
