@@ -42,6 +42,7 @@ export async function startApp({
     state,
     smtpPort: local.smtpPort,
     webPort: local.webPort,
+    googleUrl: local.googleUrl ?? null,
     log: () => log.join(''),
     /** Process ids of the workerd processes of this run. */
     workerds: () => workerdsOf(state),
