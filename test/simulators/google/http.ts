@@ -1,0 +1,167 @@
+// The simulator's HTTP: request, response and route types, the router, and the server on loopback.
+// Knows nothing of Google but the shape of its error answers.
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** One request, its body held in memory. `params` are the path's `:name` segments, decoded. */
+export type SimRequest = {
+  method: string
+  url: URL
+  headers: IncomingHttpHeaders
+  params: Record<string, string>
+  body: Buffer
+}
+
+/** One answer. An object becomes JSON; `cutAfter` ends the connection after that many bytes of the body. */
+export type SimResponse = {
+  status: number
+  headers?: Record<string, string>
+  body?: unknown
+  cutAfter?: number
+}
+
+/** Hands a request through the whole simulator (contracts, faults, routes), as a client's request would go; for batch and pages. */
+export type Dispatch = (request: Omit<SimRequest, 'params'>) => Promise<SimResponse>
+
+/** One path. With `operation` (an id of contracts/*.operations.json) requests and answers are checked against the contract. */
+export type Route = {
+  method: string
+  path: string
+  operation?: string
+  handle(request: SimRequest, dispatch: Dispatch): Promise<SimResponse> | SimResponse
+}
+
+/** The largest body read: Gmail's 35 MiB of mail as base64 in JSON, and some. */
+const MAX_BODY = 64 * 1024 * 1024
+
+/** Google's error answer: `reason` is the legacy reason (`authError`), `status` the canonical code (`UNAUTHENTICATED`). */
+export function googleError(
+  code: number,
+  message: string,
+  { reason, status, details, headers, location }: GoogleErrorParts,
+): SimResponse {
+  const first = { message, domain: reason === 'rateLimitExceeded' ? 'usageLimits' : 'global', reason, ...location }
+  return { status: code, headers, body: { error: { code, message, errors: [first], status, details } } }
+}
+
+type GoogleErrorParts = {
+  reason: string
+  status: string
+  details?: Record<string, unknown>[]
+  headers?: Record<string, string>
+  location?: { location: string; locationType: string }
+}
+
+/** Finds the route of a method and path; literal segments win over parameters. */
+export function createRouter(routes: readonly Route[]) {
+  const compiled = routes.map((route) => ({ route, segments: route.path.split('/') }))
+  return (method: string, pathname: string): { route: Route; params: Record<string, string> } | null => {
+    const wanted = pathname.split('/')
+    let best: { route: Route; params: Record<string, string>; literals: number } | null = null
+    for (const { route, segments } of compiled) {
+      if (route.method !== method || segments.length !== wanted.length) continue
+      const params = paramsOf(segments, wanted)
+      if (!params) continue
+      const literals = segments.length - Object.keys(params).length
+      if (!best || literals > best.literals) best = { route, params, literals }
+    }
+    return best
+  }
+}
+
+function paramsOf(segments: string[], wanted: string[]): Record<string, string> | null {
+  const params: Record<string, string> = {}
+  for (const [index, segment] of segments.entries()) {
+    const given = wanted[index] ?? ''
+    if (segment.startsWith(':')) {
+      if (given === '') return null
+      params[segment.slice(1)] = decodeSegment(given)
+    } else if (segment !== given) return null
+  }
+  return params
+}
+
+function decodeSegment(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** Listens on 127.0.0.1. A port of 0 takes a free one. `close` ends open connections too. */
+export async function listen(port: number, dispatch: Dispatch): Promise<{ url: string; close(): Promise<void> }> {
+  const server = createServer(async (incoming, outgoing) => {
+    try {
+      const body = await readBody(incoming)
+      if (!body) return await write(outgoing, googleError(413, 'Request Entity Too Large', TOO_LARGE))
+      const url = new URL(incoming.url ?? '/', `http://${incoming.headers.host ?? '127.0.0.1'}`)
+      await write(outgoing, await dispatch({ method: incoming.method ?? 'GET', url, headers: incoming.headers, body }))
+    } catch (error) {
+      console.error('google simulator:', error)
+      if (outgoing.headersSent) outgoing.destroy()
+      else await write(outgoing, { status: 500, body: String(error) }).catch(() => outgoing.destroy())
+    }
+  })
+  server.keepAliveTimeout = 30_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  const address = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+const TOO_LARGE = { reason: 'uploadTooLarge', status: 'INVALID_ARGUMENT' }
+
+/** The body, or null when it is over the limit; the rest is read and thrown away so that the answer arrives. */
+async function readBody(incoming: IncomingMessage): Promise<Buffer | null> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of incoming) {
+    size += chunk.length
+    if (size <= MAX_BODY) chunks.push(chunk)
+  }
+  return size <= MAX_BODY ? Buffer.concat(chunks) : null
+}
+
+/** What an answer looks like on the wire: its content type and bytes, or a stream of them. */
+export function encodeBody(response: SimResponse): { type: string | null; bytes: Buffer | AsyncIterable<Buffer> } {
+  const { body } = response
+  if (body === undefined || body === null) return { type: null, bytes: Buffer.alloc(0) }
+  if (typeof body === 'string') return { type: 'text/plain; charset=utf-8', bytes: Buffer.from(body) }
+  if (Buffer.isBuffer(body)) return { type: 'application/octet-stream', bytes: body }
+  if (typeof body === 'object' && Symbol.asyncIterator in body) {
+    return { type: 'application/octet-stream', bytes: body as AsyncIterable<Buffer> }
+  }
+  return { type: 'application/json; charset=UTF-8', bytes: Buffer.from(JSON.stringify(body)) }
+}
+
+async function write(outgoing: ServerResponse, response: SimResponse): Promise<void> {
+  const { type, bytes } = encodeBody(response)
+  const headers: Record<string, string> = { 'cache-control': 'no-store', ...response.headers }
+  if (type && !headers['content-type']) headers['content-type'] = type
+  if (Buffer.isBuffer(bytes)) {
+    if (response.status !== 204) headers['content-length'] = String(bytes.length)
+    outgoing.writeHead(response.status, headers)
+    if (response.cutAfter === undefined) outgoing.end(bytes)
+    else outgoing.write(bytes.subarray(0, response.cutAfter), () => outgoing.destroy())
+    return
+  }
+  outgoing.writeHead(response.status, headers)
+  let left = response.cutAfter ?? Number.POSITIVE_INFINITY
+  for await (const chunk of bytes) {
+    if (left <= 0) break
+    if (!outgoing.write(chunk.subarray(0, left))) await new Promise((resolve) => outgoing.once('drain', resolve))
+    left -= chunk.length
+  }
+  if (response.cutAfter === undefined) outgoing.end()
+  else outgoing.destroy()
+}
