@@ -127,7 +127,7 @@ async function latency(row) {
 }
 
 async function many(row) {
-  const { app, session, control, connect } = await started({ POSTROOM_POLL_SECONDS: '3600' })
+  const { app, control, connect } = await started({ POSTROOM_POLL_SECONDS: '3600' })
   try {
     const addresses = Array.from({ length: INBOXES }, (_, index) => `inbox${index}@many.example`)
     for (const email of addresses) {
