@@ -208,6 +208,8 @@ export const LedgerItem = z.object({
   state: z.string(),
   disposition: z.string().nullable(),
   reason: z.string().nullable(),
+  /** where it lies at the provider: sent, spam, trash or draft; null for received mail */
+  role: z.string().nullable(),
   ticketId: z.string().nullable(),
   attempts: z.number(),
   error: z.string().nullable(),

@@ -66,7 +66,7 @@ async function readRow(db: TenantDb, id: string): Promise<Row> {
   const row = await db
     .prepare(
       `SELECT id, inbox_id AS inboxId, raw_key AS rawKey, identity, message_id AS messageId, from_address AS "from", subject,
-         received_at AS receivedAt, state, disposition, reason, ticket_id AS ticketId, attempts, error
+         received_at AS receivedAt, state, disposition, reason, role, ticket_id AS ticketId, attempts, error
        FROM ledger WHERE tenant_id = ?1 AND id = ?2`,
       id,
     )

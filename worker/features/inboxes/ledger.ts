@@ -46,7 +46,7 @@ export function ledgerStatement(
   }
   return {
     sql: `SELECT id, identity, message_id AS messageId, from_address AS "from", subject, received_at AS receivedAt, state, disposition,
-            reason, ticket_id AS ticketId, attempts, error, created_at AS createdAt, rowid AS position
+            reason, role, ticket_id AS ticketId, attempts, error, created_at AS createdAt, rowid AS position
           FROM ledger WHERE ${conditions.join(' AND ')} ORDER BY created_at DESC, rowid DESC LIMIT ?3`,
     params,
   }
