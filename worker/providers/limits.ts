@@ -63,3 +63,11 @@ export const CHECK_LIMITS = {
   lines: 100,
 }
 export type CheckLimits = typeof CHECK_LIMITS
+
+/** Requests to an authority's token and revocation endpoints, and to the few small answers around them. */
+export const OAUTH_LIMITS = {
+  /** one request with its whole answer */
+  time: 15_000,
+  answer: 64 * 1024,
+}
+export type OAuthLimits = typeof OAUTH_LIMITS

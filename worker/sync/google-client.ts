@@ -1,0 +1,33 @@
+// Google's OAuth application as this deployment configures it.
+import type { Settings } from '../env'
+import { googleCallbackUrl } from '../platform/http/provider-paths'
+import { googleClient } from '../providers/gmail/oauth'
+import { type OAuthClient, type OAuthDeps, OAuthFailure, refreshTokens } from '../providers/oauth'
+import type { TokenKeeperDeps } from './token-keeper'
+
+/** The application, or null where GOOGLE_CLIENT_ID or GOOGLE_CLIENT_SECRET is not set. */
+export function configuredGoogle(settings: Settings): OAuthClient | null {
+  const { GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET } = settings
+  if (!GOOGLE_CLIENT_ID || !GOOGLE_CLIENT_SECRET) return null
+  return googleClient({
+    authUrl: settings.GOOGLE_AUTH_URL,
+    tokenUrl: settings.GOOGLE_TOKEN_URL,
+    revokeUrl: settings.GOOGLE_REVOKE_URL,
+    clientId: GOOGLE_CLIENT_ID,
+    clientSecret: GOOGLE_CLIENT_SECRET,
+    redirectUri: googleCallbackUrl(settings.APP_URL),
+  })
+}
+
+/** How a token keeper renews Google's tokens: only with the client that they were issued to. */
+export function googleRefresh(settings: Settings, deps: OAuthDeps): TokenKeeperDeps['refresh'] {
+  return async ({ clientId, refreshToken }) => {
+    const client = configuredGoogle(settings)
+    if (client?.clientId !== clientId)
+      throw new OAuthFailure(
+        'oauth_client_changed',
+        'This account was connected with another Google client than the one set up now.',
+      )
+    return refreshTokens(client, deps, refreshToken)
+  }
+}

@@ -1,0 +1,143 @@
+// The access tokens of a connected account: used while they last, renewed by one refresh at a time, stored before anybody gets them.
+// Lives in the InboxObject, so that an inbox has one keeper; callers elsewhere ask the object.
+import type { OAuthTokens } from '../contract/inboxes'
+import type { Clock } from '../platform/clock'
+import { type Keyring, KeyringError } from '../platform/crypto'
+import type { TenantDb } from '../platform/db'
+import type { InboxRow } from '../platform/inbox-answer'
+import { OAuthFailure, type TokenSet } from '../providers/oauth'
+import { ProviderError, type TokenSource } from '../providers/provider'
+import { configOf, loadInbox, replaceTokens, storedTokens } from './credentials'
+import { type Failure, failureOf } from './policy'
+
+/** An access token with less life than this is not handed out, ms: a request takes its time too. */
+const SPARE = 60_000
+const DAY = 86_400_000
+/** Times that others may change the row during one refresh before the asking fails. */
+const ATTEMPTS = 3
+
+export type TokenKeeperDeps = {
+  db: TenantDb
+  keyring: Keyring
+  clock: Clock
+  /** Redeems a refresh token with the OAuth client it was issued to. Throws OAuthFailure. */
+  refresh: (grant: Grant) => Promise<TokenSet>
+}
+/** `clientId`: the OAuth client the refresh token was issued to. */
+export type Grant = { clientId: string; refreshToken: string }
+
+export type TokenKeeper = {
+  /**
+   * A token that is good for another minute and is not `refused`, the one a provider has just turned down. Throws ProviderError:
+   * `auth_revoked` once the grant is gone (codes oauth_refresh_failed, oauth_client_changed), `transient` for all that may pass.
+   */
+  accessToken(inboxId: string, refused?: string): Promise<string>
+}
+
+/** One keeper: askers at the same time share one refresh. */
+export function tokenKeeper(deps: TokenKeeperDeps): TokenKeeper {
+  const flights = new Map<string, Promise<string>>()
+  const start = (inboxId: string, refused?: string) => {
+    const flight = currentToken(deps, inboxId, refused).finally(() => {
+      if (flights.get(inboxId) === flight) flights.delete(inboxId)
+    })
+    flights.set(inboxId, flight)
+    return flight
+  }
+  return {
+    async accessToken(inboxId, refused) {
+      for (;;) {
+        const joined = flights.get(inboxId)
+        const token = await (joined ?? start(inboxId, refused))
+        // A flight that began before the refusal may land on the refused token itself.
+        if (!joined || token !== refused) return token
+      }
+    },
+  }
+}
+
+async function currentToken(deps: TokenKeeperDeps, inboxId: string, refused?: string): Promise<string> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const { row, clientId, tokens } = await grantOf(deps, inboxId)
+    if (tokens.accessToken !== refused && tokens.expiresAt - deps.clock() > SPARE) return tokens.accessToken
+    const fresh = await refreshed(deps, row, { clientId, refreshToken: tokens.refreshToken })
+    const renewed: OAuthTokens = {
+      accessToken: fresh.accessToken,
+      expiresAt: fresh.expiresAt,
+      // An answer without one means that the old one stays good (RFC 6749 section 6).
+      refreshToken: fresh.refreshToken ?? tokens.refreshToken,
+    }
+    if (await replaceTokens(deps.db, deps.keyring, row, renewed)) return renewed.accessToken
+    // Somebody reconnected, disconnected or resealed meanwhile: what is stored now wins.
+  }
+  throw new ProviderError('transient', 'oauth_contended', 'The stored access changed while it was being renewed.')
+}
+
+/** The stored grant, read anew each time: a reconnect is seen at once. */
+async function grantOf(
+  { db, keyring }: TokenKeeperDeps,
+  inboxId: string,
+): Promise<{ row: InboxRow; clientId: string; tokens: OAuthTokens }> {
+  const row = (await loadInbox(db, null, inboxId))?.row
+  const google = row && configOf(row)?.google
+  const tokens = google && (await readable(storedTokens(keyring, row)))
+  if (!tokens) throw new ProviderError('protocol', 'not_connected', 'This inbox is not connected.')
+  return { row, clientId: google.clientId, tokens }
+}
+
+async function readable<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading
+  } catch (cause) {
+    if (!(cause instanceof KeyringError)) throw cause
+    throw new ProviderError('protocol', 'credentials_unreadable', 'The stored access can no longer be read.', {
+      cause,
+      hint: 'Connect the account again.',
+    })
+  }
+}
+
+async function refreshed(deps: TokenKeeperDeps, row: InboxRow, grant: Grant): Promise<TokenSet> {
+  try {
+    return await deps.refresh(grant)
+  } catch (error) {
+    if (!(error instanceof OAuthFailure)) throw error
+    if (!error.terminal)
+      throw new ProviderError('transient', error.code, error.message, { retryAfter: error.retryAfter })
+    const age = deps.clock() - (configOf(row)?.google?.grantedAt ?? 0)
+    throw new ProviderError('auth_revoked', error.code, error.message, { hint: hintFor(error, age) })
+  }
+}
+
+/** What the person can do. `age` of the grant, ms. */
+function hintFor(failure: OAuthFailure, age: number): string {
+  // Google ends grants of an unpublished app after seven days; it is noticed at the next refresh, up to an hour or a pause later.
+  if (failure.code === 'oauth_refresh_failed' && age >= 6.5 * DAY && age <= 8.5 * DAY)
+    return 'It ended about seven days after it was given, so the likely cause is a consent screen in "Testing": set it to "In production" in Google Cloud, then reconnect.'
+  return failure.hint ?? 'Reconnect the account.'
+}
+
+/** A token, or why there is none, as data: classes of errors do not survive the border of an object. */
+export type TokenAnswer = { token: string } | { failure: Failure }
+
+/** Runs `ask` and puts its outcome into an answer. */
+export async function tokenAnswer(ask: () => Promise<string>): Promise<TokenAnswer> {
+  try {
+    return { token: await ask() }
+  } catch (error) {
+    return { failure: failureOf(error) }
+  }
+}
+
+/** The tokens of an InboxObject as providers ask for them. */
+export function tokenSourceOf(object: { accessToken(refused?: string): Promise<TokenAnswer> }): TokenSource {
+  return async (refused) => {
+    const answer = await object.accessToken(refused)
+    if ('token' in answer) return answer.token
+    const { kind, code, message, hint, retryAfter } = answer.failure
+    throw new ProviderError(kind === 'internal' ? 'transient' : kind, code, message, {
+      ...(hint === null ? {} : { hint }),
+      ...(retryAfter === null ? {} : { retryAfter }),
+    })
+  }
+}
