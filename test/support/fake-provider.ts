@@ -3,6 +3,7 @@ import {
   type Cursor,
   type FetchedMessage,
   type MailProvider,
+  type MailRole,
   type MessageRef,
   ProviderError,
 } from '../../worker/providers/provider'
@@ -11,6 +12,8 @@ export type FakeMail = {
   raw: Uint8Array
   /** the size the server claims; the true one where absent */
   claimedSize?: number
+  /** where it lies, when it is not received mail */
+  role?: MailRole
   /** what fetching this message does instead of delivering it */
   fails?: 'breaks_before' | 'breaks_midway' | 'not_found' | 'transient' | 'withheld'
 }
@@ -92,7 +95,8 @@ async function* fetchRaw(mailbox: FakeMailbox, refs: MessageRef[]): AsyncGenerat
       yield { ref, error: broken }
     } else if (mail.fails !== 'withheld') {
       const start = mailbox.canResume ? (ref.resumeAt ?? 0) : 0
-      yield { ref, raw: stream(mailbox, mail, start), start, receivedAt: 1_700_000_000_000 }
+      const where = mail.role ? { role: mail.role } : {}
+      yield { ref, raw: stream(mailbox, mail, start), start, receivedAt: 1_700_000_000_000, ...where }
     }
   }
 }

@@ -187,6 +187,10 @@ export type InboxAnswer = z.infer<typeof InboxAnswer>
 
 export const InboxPage = pageOf(InboxAnswer)
 
+/** Where a mail lies at its provider, when it is not simply received mail. */
+export const MAIL_ROLES = ['sent', 'spam', 'trash', 'draft'] as const
+export type MailRole = (typeof MAIL_ROLES)[number]
+
 export const LEDGER_STATES = ['discovered', 'stored', 'done'] as const
 export const DISPOSITIONS = ['ticket_created', 'reply_added', 'duplicate', 'suppressed', 'quarantined', 'gone'] as const
 export const LedgerQuery = PageQuery.extend({
@@ -208,8 +212,8 @@ export const LedgerItem = z.object({
   state: z.string(),
   disposition: z.string().nullable(),
   reason: z.string().nullable(),
-  /** where it lies at the provider: sent, spam, trash or draft; null for received mail */
-  role: z.string().nullable(),
+  /** where it lies at the provider; null for received mail */
+  role: z.enum(MAIL_ROLES).nullable(),
   ticketId: z.string().nullable(),
   attempts: z.number(),
   error: z.string().nullable(),

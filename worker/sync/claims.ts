@@ -1,6 +1,7 @@
 // The ledger rows a fetch job works on: claimed for a lease, then stored, given back, retried or ended. One statement per call, for any number of rows.
 // A lease is the row's own due_at: whoever can still name it holds the row.
 import { z } from 'zod'
+import { MAIL_ROLES, type MailRole } from '../contract/inboxes'
 import type { TenantDb } from '../platform/db'
 import type { UploadProgress } from './raw-store'
 
@@ -27,12 +28,13 @@ export type ClaimedRow = {
 }
 
 /** `ledger.upload`: an interrupted upload, and what else is only known while fetching. */
-export type Progress = UploadProgress & { receivedAt: number | null }
+export type Progress = UploadProgress & { receivedAt: number | null; role: MailRole | null }
 const ProgressShape = z.object({
   uploadId: z.string(),
   parts: z.array(z.object({ partNumber: z.number(), etag: z.string() })),
   offset: z.number(),
   receivedAt: z.number().nullable(),
+  role: z.enum(MAIL_ROLES).nullable().default(null),
 })
 
 /** The progress column, null where there is none or it cannot be read: the upload then starts anew. */
@@ -76,7 +78,15 @@ export async function claim(db: TenantDb, inboxId: string, now: number): Promise
 }
 
 /** A row whose raw MIME is in R2. */
-export type StoredRow = { id: string; rawKey: string; size: number; digest: string; receivedAt: number | null }
+export type StoredRow = {
+  id: string
+  rawKey: string
+  size: number
+  digest: string
+  receivedAt: number | null
+  /** null for received mail */
+  role: MailRole | null
+}
 
 /** discovered → stored. Returns the ids that moved; one that did not was finished by somebody else. */
 export async function markStored(db: TenantDb, rows: StoredRow[], now: number): Promise<Set<string>> {
@@ -84,7 +94,7 @@ export async function markStored(db: TenantDb, rows: StoredRow[], now: number): 
   const { results } = await db
     .prepare(
       `UPDATE ledger SET state = 'stored', raw_key = value ->> 'rawKey', size = value ->> 'size', digest = value ->> 'digest',
-         received_at = value ->> 'receivedAt', due_at = ?3, attempts = 0, upload = NULL, error = NULL, updated_at = ?2
+         received_at = value ->> 'receivedAt', role = value ->> 'role', due_at = ?3, attempts = 0, upload = NULL, error = NULL, updated_at = ?2
        FROM json_each(?4)
        WHERE ledger.tenant_id = ?1 AND ledger.id = value ->> 'id' AND ledger.state = 'discovered'
        RETURNING ledger.id AS id`,

@@ -124,7 +124,7 @@ async function storeMessage(
   keepLease: () => Promise<void>,
   results: Results,
 ): Promise<void> {
-  const { receivedAt } = message
+  const { receivedAt, role = null } = message
   const reader = pieceReader(message.raw, (row.size ?? 0) + 1, keepLease)
   const rawKey = await deps.keyOf(row)
   try {
@@ -138,15 +138,16 @@ async function storeMessage(
       reader,
       resume: progress,
       onPart: async (part) => {
-        if (!(await saveProgress(deps.db, row.id, { ...part, receivedAt }, deps.clock()))) throw new LeaseLostError()
+        if (!(await saveProgress(deps.db, row.id, { ...part, receivedAt, role }, deps.clock())))
+          throw new LeaseLostError()
         row.attempts = 1 // as saved: getting on is an outcome
       },
     })
-    if (raw.stored) results.keep({ id: row.id, rawKey, size: raw.size, digest: raw.digest, receivedAt }, null)
+    if (raw.stored) results.keep({ id: row.id, rawKey, size: raw.size, digest: raw.digest, receivedAt, role }, null)
     else
       await results.whileReading(row, async () => {
         const digest = await putWhole(deps.blobs, rawKey, raw.bytes)
-        results.keep({ id: row.id, rawKey, size: raw.bytes.length, digest, receivedAt }, raw.bytes)
+        results.keep({ id: row.id, rawKey, size: raw.bytes.length, digest, receivedAt, role }, raw.bytes)
       })
   } catch (error) {
     await reader.cancel()
@@ -162,7 +163,8 @@ async function storeMessage(
 async function finished(deps: BatchDeps, row: ClaimedRow, progress: Progress, results: Results): Promise<boolean> {
   const rawKey = await deps.keyOf(row)
   if (!(await deps.blobs.head(rawKey))) return false
-  results.keep({ id: row.id, rawKey, ...(await readBack(deps.blobs, rawKey)), receivedAt: progress.receivedAt }, null)
+  const { receivedAt, role } = progress
+  results.keep({ id: row.id, rawKey, ...(await readBack(deps.blobs, rawKey)), receivedAt, role }, null)
   return true
 }
 

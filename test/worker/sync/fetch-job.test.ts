@@ -9,8 +9,9 @@ import { sha256Hex } from '../../../worker/platform/ids'
 import { ProviderError } from '../../../worker/providers/provider'
 import { loadInbox } from '../../../worker/sync/credentials'
 import { type FetchDeps, type FetchOutcome, runFetch } from '../../../worker/sync/fetch-job'
+import { noTokens } from '../../../worker/sync/mailbox'
 import { runPass } from '../../../worker/sync/pass'
-import { type FakeMailbox, fakeMailbox, largeMail, smallMail } from '../../support/fake-provider'
+import { type FakeMail, type FakeMailbox, fakeMailbox, largeMail, smallMail } from '../../support/fake-provider'
 import { givenInbox, inboxRow, ledgerOf, letTimePass } from './rows'
 
 const MB = 1024 * 1024
@@ -30,6 +31,8 @@ async function setUp(mailbox: FakeMailbox, columns: Parameters<typeof givenInbox
     db: inbox.db,
     keyring: settingsOf(env).keyring,
     makeProvider: () => mailbox.provider(),
+    tokens: () => noTokens,
+    tokens: () => async () => 'token',
     blobs: env.BLOBS,
     clock: Date.now,
     jobs: queue,
@@ -78,6 +81,14 @@ describe('fetching small mails', () => {
     expect(t.ingested).toHaveLength(1)
     expect(t.ingested[0]?.map((mail) => mail.ledgerId).sort()).toEqual(rows.map((row) => row.id).sort())
     expect(t.ingested[0]?.every((mail) => mail.bytes !== null)).toBe(true)
+  })
+
+  it('notes where each mail lies at the provider, and nothing for received mail', async () => {
+    const t = await setUp(
+      fakeMailbox([smallMail(0), { ...smallMail(1), role: 'sent' }, { ...smallMail(2), role: 'spam' }]),
+    )
+    await t.run()
+    expect((await t.rows()).map((row) => row.role)).toEqual([null, 'sent', 'spam'])
   })
 
   it('takes a whole mailbox over one connection, in batches, oldest first, and closes it', async () => {
@@ -414,7 +425,7 @@ describe('a large mail', () => {
   })
 
   it('that was complete in R2 when its worker was killed is not fetched again', async () => {
-    const mail = largeMail(size)
+    const mail: FakeMail = { ...largeMail(size), role: 'sent' }
     const mailbox = fakeMailbox([mail])
     const t = await setUp(mailbox)
     const broken = new Proxy(t.inbox.db, {
@@ -432,7 +443,7 @@ describe('a large mail', () => {
     await t.run()
     expect(mailbox.log.bytes).toBe(0)
     await expectStored(t, mail.raw)
-    expect((await t.rows())[0]?.received_at).toBe(1_700_000_000_000)
+    expect((await t.rows())[0]).toMatchObject({ received_at: 1_700_000_000_000, role: 'sent' })
   })
 
   it('that keeps breaking but gets on every time is never given up', async () => {

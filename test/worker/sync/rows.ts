@@ -67,6 +67,7 @@ export type Row = {
   upload: string | null
   error: string | null
   received_at: number | null
+  role: string | null
 }
 
 /** The ledger of an inbox in the order of discovery. */
