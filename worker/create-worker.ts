@@ -21,6 +21,7 @@ import { runFetch } from './sync/fetch-job'
 import { realProvider } from './sync/mailbox'
 import { mimeSender } from './sync/send-mime'
 import { sweep } from './sync/sweep'
+import { tokenSourceOf } from './sync/token-keeper'
 
 /** The Worker's handlers for a list of modules; the community edition has none. */
 export function createWorker(modules: WorkerModule[]): ExportedHandler<Env> {
@@ -116,7 +117,8 @@ function run(job: Job, env: Env): Promise<void> {
           ...core,
           db: core.db(job.tenantId),
           keyring: settingsOf(env).keyring,
-          makeProvider: realProvider(settingsOf(env).DNS_URL),
+          makeProvider: realProvider(settingsOf(env)),
+          tokens: (inboxId) => tokenSourceOf(inboxObject(env, inboxId)),
           onStored: onStored(env),
           slots: inboxObject(env, job.inboxId),
         },
@@ -127,8 +129,13 @@ function run(job: Job, env: Env): Promise<void> {
     case 'attachment':
       return runAttachments(core, job)
     case 'outbound': {
-      const { keyring, DNS_URL } = settingsOf(env)
-      const sendMime = mimeSender({ db: core.db, keyring, makeProvider: realProvider(DNS_URL) })
+      const sendMime = mimeSender({
+        db: core.db,
+        keyring: settingsOf(env).keyring,
+        makeProvider: realProvider(settingsOf(env)),
+        tokens: (inboxId) => tokenSourceOf(inboxObject(env, inboxId)),
+        charge: (inboxId, units) => inboxObject(env, inboxId).charge(units),
+      })
       return runOutbound({ ...core, sendMime }, job)
     }
   }

@@ -10,6 +10,7 @@ import {
   TestConnectionQuery,
 } from '../contract/inboxes'
 import { may } from '../contract/permissions'
+import type { Settings } from '../env'
 import type { AppEnv } from '../platform/http/context'
 import { access, answers, json, query, sessionOf } from '../platform/http/route'
 import { type InboxRow, inboxAnswer } from '../platform/inbox-answer'
@@ -27,20 +28,23 @@ import {
 } from './connect'
 import { countUnaccounted } from './inbox-status'
 import { type MakeProvider, realProvider } from './mailbox'
+import { tokenSourceOf } from './token-keeper'
 
 /** Each of these makes the Worker log in somewhere: enough for any person, too few to try passwords with. */
 const LOGINS = { name: 'connection-test', max: 60, windowMs: 10 * 60_000 }
 
 const permission = 'inboxes:manage'
+const objectOf = (c: Context<AppEnv>, inboxId: string) => c.env.INBOX.get(c.env.INBOX.idFromName(inboxId))
 
 /** The routes over a way to make providers; tests lend a fake one. */
-export function connectRoutes(providers: (dnsUrl: string) => MakeProvider) {
+export function connectRoutes(providers: (settings: Settings) => MakeProvider) {
   const deps = (c: Context<AppEnv>): ConnectDeps => ({
     db: c.get('db'),
     keyring: c.get('settings').keyring,
     now: c.get('clock')(),
-    makeProvider: providers(c.get('settings').DNS_URL),
-    object: (inboxId) => c.env.INBOX.get(c.env.INBOX.idFromName(inboxId)),
+    makeProvider: providers(c.get('settings')),
+    tokens: (inboxId) => tokenSourceOf(objectOf(c, inboxId)),
+    object: (inboxId) => objectOf(c, inboxId),
   })
   const limited = (c: Context<AppEnv>) =>
     countAttempt({ d1: c.env.DB, secret: c.get('settings').AUTH_SECRET, now: c.get('clock')() }, [

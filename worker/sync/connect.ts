@@ -4,6 +4,7 @@ import { type Keyring, KeyringError } from '../platform/crypto'
 import type { TenantDb } from '../platform/db'
 import { AppError } from '../platform/errors'
 import type { InboxRow } from '../platform/inbox-answer'
+import type { TokenSource } from '../providers/provider'
 import {
   type Connection,
   completeConnection,
@@ -16,7 +17,7 @@ import {
 import type { SyncAnswer } from './inbox-object'
 import type { Owner } from './inbox-state'
 import { writeStatus } from './inbox-status'
-import type { MakeProvider } from './mailbox'
+import { type MakeProvider, noTokens } from './mailbox'
 
 /** The InboxObject as the routes see it. */
 export type InboxControl = {
@@ -29,6 +30,7 @@ export type ConnectDeps = {
   keyring: Keyring
   now: number
   makeProvider: MakeProvider
+  tokens: (inboxId: string) => TokenSource
   object: (inboxId: string) => InboxControl
 }
 
@@ -39,7 +41,7 @@ export async function testConnection(
   inboxId: string | undefined,
 ): Promise<CheckReport> {
   const stored = inboxId === undefined ? null : (await found(deps, inboxId)).connection
-  return check(deps, onlyGiven(given, completeConnection(given, stored)))
+  return check(deps, onlyGiven(given, completeConnection(given, stored)), noTokens)
 }
 
 /** Tries the stored settings of an inbox; changes nothing. */
@@ -56,7 +58,7 @@ export async function diagnose(deps: ConnectDeps, inboxId: string): Promise<Chec
     }
     return { ok: missing.status !== 'fail', steps: [...steps, missing] }
   }
-  const report = await check(deps, connection)
+  const report = await check(deps, connection, deps.tokens(inboxId))
   return { ok: report.ok, steps: [...steps, ...report.steps] }
 }
 
@@ -69,7 +71,7 @@ export async function saveConnection(deps: ConnectDeps, inboxId: string, given: 
   if (row.archivedAt !== null) throw conflict('This inbox is archived. Restore it first.')
   const complete = completeConnection(given, stored)
   refuseMissing(row, given, complete)
-  const report = await check(deps, onlyGiven(given, complete))
+  const report = await check(deps, onlyGiven(given, complete), noTokens)
   if (!report.ok) throw connectionFailed(report)
 
   const sealed = await sealConnection(deps.keyring, deps.db.tenantId, inboxId, complete)
@@ -176,10 +178,10 @@ async function found(deps: ConnectDeps, inboxId: string): Promise<LoadedInbox> {
   return loaded
 }
 
-async function check(deps: ConnectDeps, connection: Connection): Promise<CheckReport> {
-  if (!connection.imap && !connection.smtp)
+async function check(deps: ConnectDeps, connection: Connection, token: TokenSource): Promise<CheckReport> {
+  if (!connection.imap && !connection.smtp && !connection.google)
     throw new AppError('invalid_body', { fields: [{ path: 'imap', message: 'Enter the settings of a mail server.' }] })
-  const provider = deps.makeProvider(connection, { since: Number.POSITIVE_INFINITY })
+  const provider = deps.makeProvider(connection, { since: Number.POSITIVE_INFINITY, token })
   try {
     return await provider.check()
   } finally {

@@ -7,6 +7,7 @@ import { type TenantDb, tenantDb } from '../platform/db'
 import { newToken } from '../platform/ids'
 import { jobSender } from '../platform/jobs'
 import { log } from '../platform/log'
+import { ProviderError } from '../providers/provider'
 import { dueTasks, nextAlarm } from './agenda'
 import type { FetchOutcome, FetchSlots } from './fetch-job'
 import { freeSlot, noSlots, takeSlot } from './fetch-slots'
@@ -27,6 +28,7 @@ import { type MakeProvider, openMailbox, realProvider } from './mailbox'
 import { runPass } from './pass'
 import { afterFailure, afterFetch, afterSuccess, type Failure, failureOf } from './policy'
 import { singleFlight } from './single-flight'
+import { type TokenAnswer, type TokenKeeper, tokenAnswer, tokenKeeper } from './token-keeper'
 
 /** What one check found. `failure` says why it could not look; the numbers then count what came before. */
 export type SyncAnswer = { found: number; queued: number; failure: Failure | null }
@@ -42,9 +44,10 @@ const PATIENCE = 60_000
 
 export class InboxObject extends DurableObject<Env> implements FetchSlots {
   /** Replaced by tests. */
-  makeProvider: MakeProvider = realProvider(settingsOf(this.env).DNS_URL)
+  makeProvider: MakeProvider = realProvider(settingsOf(this.env))
   readonly #check = singleFlight(() => this.#runCheck())
   readonly #slots = noSlots()
+  #keeper: TokenKeeper | null = null
 
   /** After a verified connect: learns whose inbox it is and checks in the background. `newMailbox`: UIDs and cursor start anew. */
   async start(owner: Owner, options: { newMailbox: boolean }): Promise<void> {
@@ -66,6 +69,17 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
   /** Paused or disconnected: stops checking, and keeps its place for a later `start`. */
   async stop(): Promise<void> {
     await this.#save(stopped(this.#load()))
+  }
+
+  /** An access token of the connected account, for whoever works on this inbox. `refused`: the one the provider has just turned down. */
+  async accessToken(refused?: string): Promise<TokenAnswer> {
+    const { owner } = this.#load()
+    return tokenAnswer(() => this.#token(owner, refused))
+  }
+
+  /** Quota units that somebody has spent on this mailbox. */
+  async charge(units: number): Promise<void> {
+    log.info('inbox.charge', { units })
   }
 
   /** For diagnosis. Reads only. */
@@ -141,9 +155,9 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     const nothing = { found: 0, queued: 0 }
     try {
       const { keyring } = settingsOf(this.env)
-      const mailbox = await openMailbox({ db, keyring, makeProvider: this.makeProvider }, owner.inboxId, (row) =>
-        sinceOf(state, row.importDays),
-      )
+      const tokens = () => (refused?: string) => this.#token(owner, refused)
+      const deps = { db, keyring, makeProvider: this.makeProvider, tokens }
+      const mailbox = await openMailbox(deps, owner.inboxId, (row) => sinceOf(state, row.importDays))
       if (!mailbox.open) {
         log.info('inbox.closed', { inboxId: owner.inboxId, reason: mailbox.reason })
         return { answer: { ...nothing, failure: null }, more: false, closed: true }
@@ -163,6 +177,18 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
       log.warn('inbox.check', { inboxId: owner.inboxId, error })
       return { answer: { ...nothing, failure: failureOf(error) }, more: false, closed: false }
     }
+  }
+
+  async #token(owner: Owner | null, refused?: string): Promise<string> {
+    if (!owner) throw new ProviderError('transient', 'not_started', 'This inbox is being set up.')
+    const { keyring } = settingsOf(this.env)
+    this.#keeper ??= tokenKeeper({
+      db: tenantDb(this.env.DB, owner.tenantId),
+      keyring,
+      clock: systemClock,
+      refresh: () => Promise.reject(new ProviderError('transient', 'not_built', 'Tokens cannot be refreshed yet.')),
+    })
+    return this.#keeper.accessToken(owner.inboxId, refused)
   }
 
   /** The state, provided nobody has reconnected or stopped the inbox since `generation`. */

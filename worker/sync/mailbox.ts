@@ -1,28 +1,52 @@
 // From an inbox row to a provider that reads its mailbox, or the reason why there is none. Used by the pass and by the fetch job.
 import { connect } from 'cloudflare:sockets'
+import type { Settings } from '../env'
 import { systemClock } from '../platform/clock'
 import { type Keyring, KeyringError } from '../platform/crypto'
 import type { TenantDb } from '../platform/db'
 import type { InboxRow } from '../platform/inbox-answer'
 import { resolveByHttps } from '../providers/dns'
 import { openMailbox as openProvider } from '../providers/mailbox'
-import { type MailProvider, ProviderError } from '../providers/provider'
+import { type MailProvider, ProviderError, type TokenSource } from '../providers/provider'
 import { type Connection, type LoadedInbox, loadInbox, resealStale } from './credentials'
 
-/** Makes the provider of a connection; tests lend a fake. `since`: the oldest mail a first listing wants, ms; Infinity: only new mail. */
-export type MakeProvider = (connection: Connection, options: { since: number }) => MailProvider
+/** Makes the provider of a connection; tests lend a fake. */
+export type MakeProvider = (connection: Connection, options: ProviderOptions) => MailProvider
+export type ProviderOptions = {
+  /** the oldest mail a first listing wants, ms; Infinity: only new mail */
+  since: number
+  /** access tokens, for a connection that is an account */
+  token: TokenSource
+  /** hears the quota units of every call that is not a fetched message */
+  spent?: (units: number) => void
+}
 
-/** The provider for real servers over Cloudflare's sockets. `dnsUrl` answers why a host cannot be reached. */
-export function realProvider(dnsUrl: string): MakeProvider {
+/** For a connection that is no account: nobody asks. */
+export const noTokens: TokenSource = () =>
+  Promise.reject(new ProviderError('protocol', 'no_account', 'This connection is not an account.'))
+
+/** The provider for real servers: mail servers over Cloudflare's sockets, accounts over fetch. */
+export function realProvider(settings: Settings): MakeProvider {
   const network = {
     connect,
     clock: systemClock,
-    resolve: resolveByHttps({ fetch: (...args) => fetch(...args), dnsUrl }),
+    // Called through a name, since workerd's fetch wants no receiver.
+    resolve: resolveByHttps({ fetch: (...args) => fetch(...args), dnsUrl: settings.DNS_URL }),
   }
-  return (connection, { since }) => openProvider({ ...connection, since }, network)
+  return (connection, { since }) => {
+    if (connection.google) throw new ProviderError('protocol', 'not_built', 'Gmail cannot be read yet.')
+    return openProvider({ ...connection, since }, network)
+  }
 }
 
-export type MailboxDeps = { db: TenantDb; keyring: Keyring; makeProvider: MakeProvider }
+export type MailboxDeps = {
+  db: TenantDb
+  keyring: Keyring
+  makeProvider: MakeProvider
+  /** the access tokens of an inbox */
+  tokens: (inboxId: string) => TokenSource
+  spent?: (units: number) => void
+}
 export type OpenedMailbox =
   | { open: true; provider: MailProvider; row: InboxRow }
   /** nothing is to be read here until somebody changes the inbox */
@@ -39,20 +63,34 @@ export async function openMailbox(
   const { row, connection } = loaded
   if (row.archivedAt !== null) return { open: false, reason: 'archived' }
   if (row.pausedAt !== null) return { open: false, reason: 'paused' }
-  if (row.connectionType !== 'imap' || !connection?.imap) return { open: false, reason: 'not_connected' }
+  if (!connection || !readableSide(row, connection)) return { open: false, reason: 'not_connected' }
   await resealStale(deps.db, deps.keyring, loaded)
-  return { open: true, row, provider: deps.makeProvider(connection, { since: since(row) }) }
+  const options = { since: since(row), token: deps.tokens(inboxId), ...(deps.spent ? { spent: deps.spent } : {}) }
+  return { open: true, row, provider: deps.makeProvider(connection, options) }
 }
 
-/** A key that was taken out of the ring leaves passwords nobody can read: the person has to type them again. */
+/** The part of a connection that mail is read through, by the type of its inbox. */
+function readableSide({ connectionType }: InboxRow, connection: Connection) {
+  switch (connectionType) {
+    case 'imap':
+      return connection.imap
+    case 'google':
+      return connection.google
+    case 'microsoft':
+    case 'forward':
+      return undefined
+  }
+}
+
+/** A key that was taken out of the ring leaves passwords and tokens nobody can read: the person has to connect again. */
 async function readable(loading: Promise<LoadedInbox | null>): Promise<LoadedInbox | null> {
   try {
     return await loading
   } catch (cause) {
     if (!(cause instanceof KeyringError)) throw cause
-    throw new ProviderError('protocol', 'credentials_unreadable', 'The stored password can no longer be read.', {
+    throw new ProviderError('protocol', 'credentials_unreadable', 'The stored access can no longer be read.', {
       cause,
-      hint: 'Type the password again.',
+      hint: 'Connect the inbox again.',
     })
   }
 }

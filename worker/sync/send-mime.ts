@@ -2,19 +2,35 @@
 import type { SendMime, SendOutcome } from '../contract/pipeline'
 import { type Keyring, KeyringError } from '../platform/crypto'
 import type { TenantDb } from '../platform/db'
-import { ProviderError } from '../providers/provider'
-import { loadInbox } from './credentials'
+import { log } from '../platform/log'
+import { ProviderError, type TokenSource } from '../providers/provider'
+import { type Connection, type LoadedInbox, loadInbox } from './credentials'
 import type { MakeProvider } from './mailbox'
 
-export type SendDeps = { db: (tenantId: string) => TenantDb; keyring: Keyring; makeProvider: MakeProvider }
+export type SendDeps = {
+  db: (tenantId: string) => TenantDb
+  keyring: Keyring
+  makeProvider: MakeProvider
+  tokens: (inboxId: string) => TokenSource
+  /** tells an inbox what quota units sending has cost */
+  charge: (inboxId: string, units: number) => Promise<void>
+}
 
 /** The SendMime of these dependencies. What it throws is a fault of ours, before anything was sent. */
 export function mimeSender(deps: SendDeps): SendMime {
   return async (tenantId, inboxId, mime) => {
+    let units = 0
     try {
       const inbox = await loadInbox(deps.db(tenantId), deps.keyring, inboxId)
-      if (!inbox?.connection?.smtp) return NOT_CONFIGURED
-      const provider = deps.makeProvider({ smtp: inbox.connection.smtp }, { since: Number.POSITIVE_INFINITY })
+      const connection = inbox && sendingSide(inbox)
+      if (!connection) return inbox?.row.connectionType === 'google' ? DISCONNECTED : NOT_CONFIGURED
+      const provider = deps.makeProvider(connection, {
+        since: Number.POSITIVE_INFINITY,
+        token: deps.tokens(inboxId),
+        spent: (more) => {
+          units += more
+        },
+      })
       try {
         const { response, rejected, copy } = await provider.send(mime)
         return { result: 'sent', response, rejected, copy }
@@ -24,11 +40,38 @@ export function mimeSender(deps: SendDeps): SendMime {
     } catch (error) {
       if (error instanceof ProviderError) return outcomeOf(error)
       if (error instanceof KeyringError)
-        return { ...NOT_CONFIGURED, message: 'The stored password can no longer be read.' }
+        return {
+          result: 'failed',
+          message: 'The stored access can no longer be read.',
+          hint: 'Connect the inbox again, then retry.',
+        }
       throw error
+    } finally {
+      if (units > 0) await charge(deps, inboxId, units)
     }
   }
 }
+
+/** What an inbox sends through: its account, or its SMTP server. */
+function sendingSide({ row, connection }: LoadedInbox): Connection | null {
+  if (row.connectionType === 'google') return connection?.google ? { google: connection.google } : null
+  return connection?.smtp ? { smtp: connection.smtp } : null
+}
+
+/** Only paces what comes next, so its failure changes nothing about a message that went out. */
+async function charge(deps: SendDeps, inboxId: string, units: number): Promise<void> {
+  try {
+    await deps.charge(inboxId, units)
+  } catch (error) {
+    log.warn('send.charge', { inboxId, units, error })
+  }
+}
+
+const DISCONNECTED = {
+  result: 'failed',
+  message: 'This inbox is not connected to Google.',
+  hint: 'Connect it with Google in the settings of the inbox, then retry.',
+} as const satisfies SendOutcome
 
 const NOT_CONFIGURED = {
   result: 'failed',

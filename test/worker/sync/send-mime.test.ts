@@ -4,6 +4,7 @@ import type { OutgoingMime } from '../../../worker/contract/pipeline'
 import { settingsOf } from '../../../worker/env'
 import { tenantDb } from '../../../worker/platform/db'
 import { ProviderError, type ProviderErrorKind, type SentRef } from '../../../worker/providers/provider'
+import { noTokens } from '../../../worker/sync/mailbox'
 import { mimeSender } from '../../../worker/sync/send-mime'
 import { fakeMailbox } from '../../support/fake-provider'
 import { givenInbox } from './rows'
@@ -22,6 +23,8 @@ async function send(result: SentRef | Error, columns: Parameters<typeof givenInb
   const sendMime = mimeSender({
     db: (tenantId) => tenantDb(env.DB, tenantId),
     keyring: settingsOf(env).keyring,
+    tokens: () => noTokens,
+    charge: async () => {},
     makeProvider: (connection) => {
       asked.push(connection)
       return {
