@@ -9,7 +9,6 @@ import { sha256Hex } from '../../../worker/platform/ids'
 import { ProviderError } from '../../../worker/providers/provider'
 import { loadInbox } from '../../../worker/sync/credentials'
 import { type FetchDeps, type FetchOutcome, runFetch } from '../../../worker/sync/fetch-job'
-import { noTokens } from '../../../worker/sync/mailbox'
 import { runPass } from '../../../worker/sync/pass'
 import { type FakeMail, type FakeMailbox, fakeMailbox, largeMail, smallMail } from '../../support/fake-provider'
 import { givenInbox, inboxRow, ledgerOf, letTimePass } from './rows'
@@ -31,7 +30,6 @@ async function setUp(mailbox: FakeMailbox, columns: Parameters<typeof givenInbox
     db: inbox.db,
     keyring: settingsOf(env).keyring,
     makeProvider: () => mailbox.provider(),
-    tokens: () => noTokens,
     tokens: () => async () => 'token',
     blobs: env.BLOBS,
     clock: Date.now,
