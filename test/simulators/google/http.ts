@@ -132,36 +132,49 @@ async function readBody(incoming: IncomingMessage): Promise<Buffer | null> {
   return size <= MAX_BODY ? Buffer.concat(chunks) : null
 }
 
-/** What an answer looks like on the wire: its content type and bytes, or a stream of them. */
-export function encodeBody(response: SimResponse): { type: string | null; bytes: Buffer | AsyncIterable<Buffer> } {
-  const { body } = response
-  if (body === undefined || body === null) return { type: null, bytes: Buffer.alloc(0) }
-  if (typeof body === 'string') return { type: 'text/plain; charset=utf-8', bytes: Buffer.from(body) }
-  if (Buffer.isBuffer(body)) return { type: 'application/octet-stream', bytes: body }
-  if (typeof body === 'object' && Symbol.asyncIterator in body) {
-    return { type: 'application/octet-stream', bytes: body as AsyncIterable<Buffer> }
-  }
-  return { type: 'application/json; charset=UTF-8', bytes: Buffer.from(JSON.stringify(body)) }
+type Encoded = {
+  type: string | null
+  bytes: Buffer | null
+  /** instead of bytes */
+  stream: AsyncIterable<Buffer> | null
+  /** the value itself, where the body is JSON made of it */
+  json?: unknown
+}
+
+/** What an answer looks like on the wire: its content type and its bytes, or a stream of them. */
+export function encodeBody({ body }: SimResponse): Encoded {
+  if (body === undefined || body === null) return { type: null, bytes: Buffer.alloc(0), stream: null }
+  if (typeof body === 'string') return { type: 'text/plain; charset=utf-8', bytes: Buffer.from(body), stream: null }
+  if (body instanceof Uint8Array) return { type: 'application/octet-stream', bytes: Buffer.from(body), stream: null }
+  if (isStream(body)) return { type: 'application/octet-stream', bytes: null, stream: body }
+  return { type: 'application/json; charset=UTF-8', bytes: Buffer.from(JSON.stringify(body)), stream: null, json: body }
+}
+
+function isStream(body: unknown): body is AsyncIterable<Buffer> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
 }
 
 async function write(outgoing: ServerResponse, response: SimResponse): Promise<void> {
-  const { type, bytes } = encodeBody(response)
+  const { type, bytes, stream } = encodeBody(response)
   const headers: Record<string, string> = { 'cache-control': 'no-store', ...response.headers }
   if (type && !headers['content-type']) headers['content-type'] = type
-  if (Buffer.isBuffer(bytes)) {
-    if (response.status !== 204) headers['content-length'] = String(bytes.length)
-    outgoing.writeHead(response.status, headers)
-    if (response.cutAfter === undefined) outgoing.end(bytes)
-    else outgoing.write(bytes.subarray(0, response.cutAfter), () => outgoing.destroy())
-    return
-  }
+  if (bytes && response.status !== 204) headers['content-length'] = String(bytes.length)
   outgoing.writeHead(response.status, headers)
   let left = response.cutAfter ?? Number.POSITIVE_INFINITY
-  for await (const chunk of bytes) {
+  for await (const chunk of stream ?? [bytes ?? Buffer.alloc(0)]) {
+    const part = chunk.length > left ? chunk.subarray(0, left) : chunk
+    left -= part.length
+    if (part.length > 0 && !outgoing.write(part)) await once(outgoing)
     if (left <= 0) break
-    if (!outgoing.write(chunk.subarray(0, left))) await new Promise((resolve) => outgoing.once('drain', resolve))
-    left -= chunk.length
   }
   if (response.cutAfter === undefined) outgoing.end()
-  else outgoing.destroy()
+  else setTimeout(() => outgoing.destroy(), 20) // after what was written has left
+}
+
+/** Room in the connection again, or its end. */
+function once(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    outgoing.once('drain', resolve)
+    outgoing.once('close', resolve)
+  })
 }

@@ -1,6 +1,6 @@
 // The simulated world all parts share: clock, accounts, faults, violations, and state that survives the process.
 // Parts keep their data in a named section (plain JSON, changed in place) and in blobs (bytes); `changed()` saves soon after.
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -72,6 +72,10 @@ export type World = {
   violate(text: string): void
   /** requests by method and path template, for tests that count */
   requests: Record<string, number>
+  /** What GET /__control/state shows, one entry for each part that has something to tell. */
+  reports: Record<string, () => unknown>
+  /** Fresh random hexadecimal digits. */
+  randomId(digits: number): string
   /** A part's own JSON data: what was saved under this name, or `initial`. Always the same object. */
   section<T extends object>(name: string, initial: T): T
   blobs: Blobs
@@ -143,6 +147,11 @@ export function createWorld(project: Project, state?: string): World {
       console.error(`google simulator: contract broken: ${text}`)
     },
     requests: {},
+    reports: {},
+    randomId: (digits) =>
+      randomBytes(Math.ceil(digits / 2))
+        .toString('hex')
+        .slice(0, digits),
     section,
     blobs: state ? fileBlobs(path.join(state, 'blobs')) : memoryBlobs(),
     changed,
