@@ -91,7 +91,8 @@ export type DeleteInboxBody = z.infer<typeof DeleteInboxBody>
 
 /**
  * Starts connecting an account in the browser. `returnTo`: path in the app to come back to. `useAddress`: the inbox takes this address
- * when that account is the one connected (the choice after a mismatch).
+ * when that account is the one connected (the choice after a mismatch). `chooseAccount`: the consent page asks which account it shall be
+ * (trying again after a mismatch), instead of silently taking the same one.
  */
 export const StartConnectBody = z.object({
   returnTo: z
@@ -100,6 +101,7 @@ export const StartConnectBody = z.object({
     .regex(/^\/(?![/\\])/, 'must be a path of this app')
     .optional(),
   useAddress: Email.optional(),
+  chooseAccount: z.boolean().optional(),
 })
 export type StartConnectBody = z.infer<typeof StartConnectBody>
 export const StartConnectAnswer = z.object({ url: z.string() })
