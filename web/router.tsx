@@ -12,6 +12,7 @@ import {
 import type { SessionAnswer } from '../worker/contract/auth'
 import type { Permission } from '../worker/contract/permissions'
 import { NotFound, NotFoundPage, PageSkeleton, RouteError } from './components/states'
+import { parseConnectSearch } from './features/inboxes/connect-result'
 import { parseLedgerFilter } from './features/inboxes/ledger-words'
 import { allows, sessionQuery, setupQuery } from './features/session/api'
 import { parseTicketSearch } from './features/tickets/search'
@@ -110,6 +111,7 @@ const newInboxRoute = createRoute({
 const inboxRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/inboxes/$inboxId',
+  validateSearch: parseConnectSearch,
   component: lazyRouteComponent(() => import('./features/inboxes/inbox-page'), 'InboxPage'),
 })
 

@@ -21,6 +21,12 @@ export function shortTime(iso: string, now: number): string {
   return dayOfYear.format(then)
 }
 
+/** '14:05' today, else the date and the time. */
+export function clockTime(iso: string, now: number): string {
+  const then = new Date(iso)
+  return then.toDateString() === new Date(now).toDateString() ? clock.format(then) : moment.format(then)
+}
+
 export function exactTime(iso: string): string {
   return exact.format(new Date(iso))
 }
@@ -45,17 +51,18 @@ export function Time({ iso, form = 'short' }: { iso: string; form?: Form }) {
   )
 }
 
-/** 'moment': date and time. 'due': something that is to happen, now where its time has come. */
-type Form = 'short' | 'moment' | 'relative' | 'due'
+/** 'moment': date and time. 'due': something that is to happen, now where its time has come. 'clock': today's time, else the moment. */
+type Form = 'short' | 'moment' | 'relative' | 'due' | 'clock'
 
 function words(iso: string, form: Form, now: number): string {
   if (form === 'moment') return moment.format(new Date(iso))
+  if (form === 'clock') return clockTime(iso, now)
   if (form === 'short') return shortTime(iso, now)
   return form === 'due' && Date.parse(iso) <= now + 20_000 ? 'now' : relativeTime(iso, now)
 }
 
 /** The current time in ms, renewed every 15 s by one timer for the whole page. */
-function useNow(): number {
+export function useNow(): number {
   return useSyncExternalStore(subscribe, () => currentTime)
 }
 const TICK_MS = 15_000

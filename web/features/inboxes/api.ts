@@ -1,7 +1,12 @@
 // Inboxes, their connections and their ledger over the API.
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import type { z } from 'zod'
-import type { CreateInboxBody, DeleteInboxBody, UpdateInboxBody } from '../../../worker/contract/inboxes'
+import type {
+  CreateInboxBody,
+  DeleteInboxBody,
+  StartConnectBody,
+  UpdateInboxBody,
+} from '../../../worker/contract/inboxes'
 import { api, done, read } from '../../lib/http'
 import type { ConnectionInput } from './connection-form'
 import type { LedgerFilter } from './ledger-words'
@@ -66,6 +71,10 @@ export const updateInbox = (id: string, json: z.input<typeof UpdateInboxBody>) =
 /** Verifies by a real login and only then stores. */
 export const connectInbox = (id: string, json: ConnectionInput) =>
   read(api.inboxes[':id'].connection.imap.$put({ param: { id }, json }))
+
+/** Answers the address at Google to send the browser to. */
+export const startGoogleConnect = (id: string, json: StartConnectBody) =>
+  read(api.inboxes[':id'].connect.google.$post({ param: { id }, json }))
 
 export type OpenTickets = DeleteInboxBody['openTickets']
 /** With open tickets and no choice: ApiError 409 with `openTicketCount`. */

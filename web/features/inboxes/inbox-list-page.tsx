@@ -9,6 +9,7 @@ import { Page } from '../../components/page'
 import { EmptyState, ErrorState, ListSkeleton } from '../../components/states'
 import { useMay, useSession } from '../session/session-context'
 import { archivedInboxesQuery, inboxesQuery } from './api'
+import { ConnectionBadges } from './connection-badge'
 import { InboxFacts, InboxNotice, InboxState } from './inbox-status'
 import classes from './inboxes.module.css'
 
@@ -42,7 +43,7 @@ export function InboxListPage() {
       {inboxes.data?.length === 0 && (
         <EmptyState icon={<IconInbox />} title="No inbox yet">
           {mayManage
-            ? 'Add one: connect a mailbox, or forward mail to an address. Its mail becomes tickets.'
+            ? 'Add one: connect Gmail or another mailbox, or forward mail to an address. Its mail becomes tickets.'
             : 'An owner or admin has to add one.'}
         </EmptyState>
       )}
@@ -78,6 +79,7 @@ function InboxCard({ inbox }: { inbox: InboxAnswer }) {
           <Text size="sm" className={classes.address}>
             {inbox.emailAddress}
           </Text>
+          <ConnectionBadges inbox={inbox} />
         </div>
         <InboxState inbox={inbox} />
       </Group>

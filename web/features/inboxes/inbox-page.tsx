@@ -15,22 +15,29 @@ import { count } from '../../lib/format'
 import { ApiError } from '../../lib/http'
 import { notifyDone, notifyError } from '../../lib/notify'
 import { useMay } from '../session/session-context'
-import { inboxQuery, useConnect, useDiagnose, useInboxAction, useSyncNow, useUpdateInbox } from './api'
+import { inboxQuery, useDiagnose, useInboxAction, useSyncNow, useUpdateInbox } from './api'
 import { CheckSteps } from './check-steps'
-import { ConnectFailure } from './connect-failure'
-import { ConnectionFields } from './connection-fields'
-import { connectionBody, connectionErrors, connectionValues } from './connection-form'
+import { ConnectResultAlert } from './connect-result-alert'
+import { DeliverySection } from './delivery-section'
+import { accessNeeded } from './google-access'
+import { GoogleSection } from './google-section'
 import { IMPORT_CHOICES } from './import-choices'
 import { InboxFacts, InboxNotice, InboxState } from './inbox-status'
 import { PartWithInbox } from './part-with-inbox'
+import { ServersSection } from './servers-section'
 
 const route = getRouteApi('/app/inboxes/$inboxId')
 
 export function InboxPage() {
   const { inboxId } = route.useParams()
+  const search = route.useSearch()
   const inbox = useQuery(inboxQuery(inboxId))
   const mayManage = useMay('inboxes:manage')
   const mayReadLedger = useMay('ledger:read')
+  const loaded = inbox.data !== undefined
+  useEffect(() => {
+    if (loaded && window.location.hash === '#connection') document.getElementById('connection')?.scrollIntoView()
+  }, [loaded])
   if (inbox.isPending) return <PageSkeleton />
   if (!inbox.data) {
     if (inbox.error instanceof ApiError && inbox.error.status === 404) return <NotFound />
@@ -58,11 +65,21 @@ export function InboxPage() {
         )
       }
     >
+      {mayManage && <ConnectResultAlert inbox={inbox.data} search={search} />}
       <StatusSection inbox={inbox.data} mayManage={mayManage} />
+      {inbox.data.connectionType === 'google' && inbox.data.connectedAt && !inbox.data.archivedAt && (
+        <DeliverySection inbox={inbox.data} />
+      )}
       {inbox.data.connectionType === 'forward' && <ForwardSection address={inbox.data.emailAddress} />}
       {mayManage && !inbox.data.archivedAt && (
         <>
-          <ConnectionSection inbox={inbox.data} />
+          <div id="connection">
+            {inbox.data.connectionType === 'google' ? (
+              <GoogleSection inbox={inbox.data} />
+            ) : (
+              <ServersSection inbox={inbox.data} />
+            )}
+          </div>
           <SettingsSection inbox={inbox.data} />
         </>
       )}
@@ -78,7 +95,9 @@ function StatusSection({ inbox, mayManage }: { inbox: InboxAnswer; mayManage: bo
   const sync = useSyncNow(inbox.id)
   const act = useInboxAction(inbox.id)
   const diagnose = useDiagnose(inbox.id)
-  const fetches = inbox.connectionType !== 'forward' && inbox.connection?.imap !== undefined && !inbox.archivedAt
+  const receiving = inbox.connection?.imap ?? inbox.connection?.google
+  const fetches = inbox.connectionType !== 'forward' && receiving !== undefined && !inbox.archivedAt
+  const locked = accessNeeded(inbox) !== null
   return (
     <Section title="Status" lead={inbox.emailAddress} actions={<InboxState inbox={inbox} />}>
       <InboxFacts inbox={inbox} />
@@ -88,7 +107,7 @@ function StatusSection({ inbox, mayManage }: { inbox: InboxAnswer; mayManage: bo
           <Button
             leftSection={<IconRefresh size={18} />}
             loading={sync.isPending}
-            disabled={inbox.pausedAt !== null}
+            disabled={inbox.pausedAt !== null || locked}
             onClick={() =>
               sync.mutate(undefined, {
                 onSuccess: ({ found }) =>
@@ -111,6 +130,7 @@ function StatusSection({ inbox, mayManage }: { inbox: InboxAnswer; mayManage: bo
             variant="default"
             leftSection={inbox.pausedAt ? <IconPlayerPlay size={18} /> : <IconPlayerPause size={18} />}
             loading={act.isPending}
+            disabled={locked}
             onClick={() => act.mutate(inbox.pausedAt ? 'resume' : 'pause', { onError: notifyError })}
           >
             {inbox.pausedAt ? 'Resume' : 'Pause'}
@@ -119,7 +139,10 @@ function StatusSection({ inbox, mayManage }: { inbox: InboxAnswer; mayManage: bo
       )}
       {(diagnose.isPending || diagnose.data || diagnose.error) && (
         <Stack mt="md">
-          <CheckSteps check={diagnose} running="Asking the servers. This takes up to half a minute." />
+          <CheckSteps
+            check={diagnose}
+            running={`Asking ${inbox.connectionType === 'google' ? 'Google' : 'the servers'}. This takes up to half a minute.`}
+          />
         </Stack>
       )}
     </Section>
@@ -146,58 +169,6 @@ function ForwardSection({ address }: { address: string }) {
         </Text>
       </Stack>
     </Section>
-  )
-}
-
-function ConnectionSection({ inbox }: { inbox: InboxAnswer }) {
-  const connect = useConnect(inbox.id)
-  const receives = inbox.connectionType !== 'forward'
-  const form = useForm({ initialValues: connectionValues(inbox.connection) })
-  useEffect(() => {
-    if (window.location.hash === '#connection') document.getElementById('connection')?.scrollIntoView()
-  }, [])
-  const submit = () => {
-    const errors = connectionErrors(form.values, receives)
-    form.setErrors(errors)
-    if (Object.keys(errors).length > 0) return
-    connect.mutate(connectionBody(form.values, receives), {
-      onSuccess: (fresh) => {
-        form.setValues(connectionValues(fresh.connection))
-        form.resetDirty()
-        notifyDone(`${fresh.name} is connected.`)
-      },
-      onError: (error) => form.setErrors(fieldErrors(error)),
-    })
-  }
-  return (
-    <div id="connection">
-      <Section
-        title={receives ? 'Connection' : 'Replies'}
-        lead={
-          receives
-            ? 'Saving signs in first; nothing changes when that fails.'
-            : 'How replies are sent from this address.'
-        }
-      >
-        <form
-          noValidate
-          onSubmit={(event) => {
-            event.preventDefault()
-            submit()
-          }}
-        >
-          <Stack gap="md">
-            <ConnectionFields form={form} receives={receives} inbox={inbox} />
-            {connect.error && <ConnectFailure error={connect.error} />}
-            <Group>
-              <Button type="submit" loading={connect.isPending} disabled={!receives && !form.values.sends}>
-                Save and connect
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      </Section>
-    </div>
   )
 }
 

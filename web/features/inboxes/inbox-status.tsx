@@ -6,14 +6,20 @@ import { ButtonLink } from '../../components/links'
 import { StateBadge } from '../../components/state-badge'
 import { count } from '../../lib/format'
 import { notifyDone, notifyError } from '../../lib/notify'
-import { Time } from '../../lib/time'
+import { Time, useNow } from '../../lib/time'
 import { useMay } from '../session/session-context'
 import { useInboxAction } from './api'
+import { ConnectGoogleButton } from './connect-google-button'
+import { throttledUntil } from './delivery-words'
+import { accessNeeded } from './google-access'
 
 export function InboxState({ inbox }: { inbox: InboxAnswer }) {
+  const now = useNow()
   if (inbox.archivedAt) return <StateBadge tone="off">Archived</StateBadge>
+  if (inbox.status === 'error' && accessNeeded(inbox)) return <StateBadge tone="bad">Needs reconnecting</StateBadge>
   if (inbox.pausedAt)
     return <StateBadge tone={inbox.pauseReason === 'auth_failure' ? 'bad' : 'waiting'}>Paused</StateBadge>
+  if (throttledUntil(inbox, now)) return <StateBadge tone="waiting">Throttled</StateBadge>
   if (inbox.status === 'connected') return <StateBadge tone="good">Connected</StateBadge>
   return inbox.status === 'error' ? (
     <StateBadge tone="bad">Error</StateBadge>
@@ -35,7 +41,8 @@ export function InboxFacts({ inbox }: { inbox: InboxAnswer }) {
     ) : (
       'Never connected'
     ),
-    checked && delivery.pollSeconds ? `checks every ${delivery.pollSeconds} s` : null,
+    checked && delivery.mode === 'push' ? 'new mail is announced' : null,
+    checked && delivery.mode === 'poll' && delivery.pollSeconds ? `checks every ${delivery.pollSeconds} s` : null,
     checked && delivery.nextPollAt ? (
       <>
         next check <Time iso={delivery.nextPollAt} form="due" />
@@ -71,8 +78,11 @@ export function InboxFacts({ inbox }: { inbox: InboxAnswer }) {
 export function InboxNotice({ inbox, onPage }: { inbox: InboxAnswer; onPage: boolean }) {
   const mayManage = useMay('inboxes:manage')
   const act = useInboxAction(inbox.id)
+  const until = throttledUntil(inbox, useNow())
   const detail = inbox.statusDetail
-  const message = detail?.message ?? (inbox.status === 'error' ? inbox.lastError : null)
+  const access = accessNeeded(inbox)
+  const fallback = access ? 'No Google account is connected.' : null
+  const message = detail?.message ?? (inbox.status === 'error' ? inbox.lastError : null) ?? fallback
   if (!message || inbox.archivedAt) return null
   const bad = inbox.status === 'error' || inbox.pauseReason === 'auth_failure'
   const target = { to: '/inboxes/$inboxId', params: { inboxId: inbox.id }, hash: 'connection' } as const
@@ -81,13 +91,18 @@ export function InboxNotice({ inbox, onPage }: { inbox: InboxAnswer; onPage: boo
       <Group justify="space-between" gap="sm">
         <Text size="sm" flex="1 1 14rem">
           {message}
+          {until && (
+            <Text span size="sm" fw={600} display="block">
+              Throttled until <Time iso={until} form="clock" />
+            </Text>
+          )}
           {inbox.lastError && inbox.lastError !== message && (
             <Text span size="sm" c="dimmed" display="block">
               {inbox.lastError}
             </Text>
           )}
         </Text>
-        {mayManage && detail?.action === 'resume' && (
+        {mayManage && !access && detail?.action === 'resume' && (
           <Button
             size="xs"
             loading={act.isPending}
@@ -101,7 +116,12 @@ export function InboxNotice({ inbox, onPage }: { inbox: InboxAnswer; onPage: boo
             Resume
           </Button>
         )}
-        {mayManage && detail?.action === 'reconnect' && (
+        {mayManage && access && (
+          <ConnectGoogleButton inboxId={inbox.id} size="xs">
+            {access === 'connect' ? 'Connect with Google' : 'Reconnect'}
+          </ConnectGoogleButton>
+        )}
+        {mayManage && !access && detail?.action === 'reconnect' && (
           <ButtonLink size="xs" {...target}>
             Reconnect
           </ButtonLink>

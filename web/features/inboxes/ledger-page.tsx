@@ -12,7 +12,7 @@ import { Time } from '../../lib/time'
 import { useMay } from '../session/session-context'
 import { inboxQuery, ledgerQuery, useLedgerAction } from './api'
 import classes from './inboxes.module.css'
-import { DISPOSITION_LABEL, type LedgerFilter, labelOf, reasonInWords, STATE_LABEL } from './ledger-words'
+import { DISPOSITION_LABEL, type LedgerFilter, labelOf, ROLE_LABEL, reasonInWords, STATE_LABEL } from './ledger-words'
 
 const route = getRouteApi('/app/inboxes/$inboxId/ledger')
 const choices = (labels: Record<string, string>) => Object.entries(labels).map(([value, label]) => ({ value, label }))
@@ -107,6 +107,9 @@ function Entry({ item, inboxId }: { item: LedgerItem; inboxId: string }) {
   const run = (action: 'release' | 'replay', done: string) =>
     act.mutate({ id: item.id, action }, { onSuccess: () => notifyDone(done), onError: notifyError })
   const outcome = item.disposition ? labelOf(DISPOSITION_LABEL, item.disposition) : labelOf(STATE_LABEL, item.state)
+  const role = item.role && ROLE_LABEL[item.role]
+  const quarantined = item.disposition === 'quarantined'
+  const releasable = quarantined || (item.disposition === 'suppressed' && item.reason !== 'own_message')
   const why = item.error ?? (item.reason ? reasonInWords(item.reason) : null)
   return (
     <li className={classes.entry}>
@@ -122,6 +125,7 @@ function Entry({ item, inboxId }: { item: LedgerItem; inboxId: string }) {
         </Text>
         <Text size="xs" c="dimmed">
           {item.from ?? 'Sender unknown'} · {item.identity}
+          {role && ` · ${role}`}
         </Text>
         {why && <Text size="xs">{why}</Text>}
       </div>
@@ -132,7 +136,7 @@ function Entry({ item, inboxId }: { item: LedgerItem; inboxId: string }) {
         {item.receivedAt && <Time iso={item.receivedAt} />}
       </Text>
       <Group gap={4}>
-        {mayWrite && item.disposition === 'quarantined' && (
+        {mayWrite && releasable && (
           <Button
             size="compact-xs"
             variant="default"
@@ -142,7 +146,7 @@ function Entry({ item, inboxId }: { item: LedgerItem; inboxId: string }) {
             Release
           </Button>
         )}
-        {mayWrite && (item.disposition === 'quarantined' || item.disposition === 'suppressed') && (
+        {mayWrite && quarantined && (
           <Button
             size="compact-xs"
             variant="default"

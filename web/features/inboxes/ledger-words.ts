@@ -1,5 +1,5 @@
 // What the ledger's states, outcomes and reasons mean to a person, and the ledger's filter in the URL. Pure.
-import type { LedgerQuery } from '../../../worker/contract/inboxes'
+import type { LedgerQuery, MailRole } from '../../../worker/contract/inboxes'
 
 export type LedgerFilter = Pick<LedgerQuery, 'disposition' | 'state'>
 
@@ -19,15 +19,35 @@ export const DISPOSITION_LABEL: Record<NonNullable<LedgerFilter['disposition']>,
   none: 'Not decided yet',
 }
 
-/** 'too_many_attempts' → 'Too many attempts' */
+/** What the provider keeps a mail as; nothing is said of ordinary incoming mail. */
+export const ROLE_LABEL: Record<MailRole, string> = { sent: 'Sent', spam: 'Spam', trash: 'Trash', draft: 'Draft' }
+
+/** Reasons that need more words than their own name. */
+const REASON_LABEL: Record<string, string> = {
+  own_message: 'Sent from here; it is on its ticket already',
+  auto_reply: 'An automatic answer to no mail of ours',
+  unmatched_bounce: 'A delivery report about no mail of ours',
+  draft: 'A draft that has not been sent',
+  provider_spam: 'The mailbox holds it as spam',
+  trashed: 'It was in the trash when it was found',
+  sent_elsewhere: 'Sent from the mailbox itself, in no conversation known here',
+}
+
+/** 'sent_elsewhere' → its sentence; 'too_many_attempts', which has none → 'Too many attempts' */
 export function reasonInWords(reason: string): string {
+  const sentence = ownWords(REASON_LABEL, reason)
+  if (sentence) return sentence
   const words = reason.replaceAll('_', ' ')
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
 /** The words for a key that came from the server, or the key itself. */
 export function labelOf(labels: Record<string, string>, key: string): string {
-  return labels[key] ?? reasonInWords(key)
+  return ownWords(labels, key) ?? reasonInWords(key)
+}
+
+function ownWords(labels: Record<string, string>, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined
 }
 
 /** Reads the filter of a URL; what it does not know is left out. */

@@ -1,7 +1,8 @@
 // Adding an inbox: how mail comes in, the details, the name. The record is made first and connected next; a refused
 // connection keeps everything typed, and trying again uses the same record.
-import { Alert, Button, Group, Paper, Radio, Select, Stack, Stepper, Text, TextInput } from '@mantine/core'
+import { Alert, Button, Group, Paper, Stack, Stepper, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
+import { IconBrandGoogle } from '@tabler/icons-react'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { Page } from '../../components/page'
@@ -10,40 +11,51 @@ import { AutoconfigHint, useAutoconfig } from './autoconfig'
 import { ConnectFailure } from './connect-failure'
 import { ConnectionFields } from './connection-fields'
 import { connectionErrors, connectionValues } from './connection-form'
-import { IMPORT_CHOICES } from './import-choices'
+import { GoogleDetails } from './google-details'
+import { InboxNaming } from './inbox-naming'
+import { InboxTypeStep } from './inbox-type-step'
+import { nameFrom } from './new-inbox-names'
 import { type NewInboxValues, useAddInbox } from './use-add-inbox'
 
-const STEPS = ['Type', 'Details', 'Name'] as const
+/** A Google account brings its servers along, so there is less to ask. */
+const STEPS = { imap: ['Type', 'Details', 'Name'], forward: ['Type', 'Details', 'Name'], google: ['Type', 'Account'] }
+const DONE = { imap: 'Save and connect', forward: 'Save inbox', google: 'Connect with Google' }
 
 export function NewInboxPage() {
   const navigate = useNavigate()
   const [step, setStep] = useState(0)
   const details = useForm({
     initialValues: { type: 'imap' as NewInboxValues['type'], email: '', name: '', displayName: '', importDays: '30' },
-    validate: { email: rules.email, name: rules.required('The name') },
+    validate: { email: rules.email },
   })
   const connection = useForm({ initialValues: connectionValues(null) })
-  const receives = details.values.type === 'imap'
+  const { type } = details.values
+  const steps = STEPS[type]
+  const receives = type === 'imap'
   const autoconfig = useAutoconfig(details.values.email, connection, receives && step === 1)
   const add = useAddInbox()
 
   const next = () => {
     if (step === 1 && !detailsAreRight()) return
-    if (step === 1 && !details.values.name) details.setFieldValue('name', nameFrom(details.values.email))
     setStep(step + 1)
   }
   const detailsAreRight = () => {
     const emailWrong = details.validateField('email').hasError
-    const errors = connectionErrors(connection.values, receives)
+    const errors = type === 'google' ? {} : connectionErrors(connection.values, receives)
     connection.setErrors(errors)
     return !emailWrong && Object.keys(errors).length === 0
   }
   const finish = () => {
-    if (details.validateField('name').hasError) return
+    if (!detailsAreRight()) return setStep(1)
+    const name = details.values.name.trim() || nameFrom(details.values.email)
     add.mutate(
-      { ...details.values, importDays: Number(details.values.importDays), connection: connection.values },
+      { ...details.values, name, importDays: Number(details.values.importDays), connection: connection.values },
       {
-        onSuccess: (inbox) => navigate({ to: '/inboxes/$inboxId', params: { inboxId: inbox.id } }),
+        onSuccess: async ({ inbox, leaveTo }) => {
+          // In place of this page: "Back" from the provider must not come to a form for an inbox that is made already.
+          await navigate({ to: '/inboxes/$inboxId', params: { inboxId: inbox.id }, replace: leaveTo !== null })
+          if (leaveTo) window.location.assign(leaveTo)
+        },
         onError: (error) => {
           const fields = fieldErrors(error)
           details.setErrors({
@@ -66,7 +78,7 @@ export function NewInboxPage() {
         mb="md"
         allowNextStepsSelect={false}
       >
-        {STEPS.map((label) => (
+        {steps.map((label) => (
           <Stepper.Step key={label} label={label} />
         ))}
       </Stepper>
@@ -75,16 +87,15 @@ export function NewInboxPage() {
           noValidate
           onSubmit={(event) => {
             event.preventDefault()
-            if (step < STEPS.length - 1) next()
+            if (step < steps.length - 1) next()
             else finish()
           }}
         >
           <Stack gap="md">
             {add.error && <ConnectFailure error={add.error} />}
-            {step === 0 && (
-              <TypeStep value={details.values.type} onChange={(type) => details.setFieldValue('type', type)} />
-            )}
-            {step === 1 && (
+            {step === 0 && <InboxTypeStep value={type} onChange={(chosen) => details.setFieldValue('type', chosen)} />}
+            {step === 1 && type === 'google' && <GoogleDetails form={details} />}
+            {step === 1 && type !== 'google' && (
               <>
                 <TextInput
                   label="Email"
@@ -97,28 +108,13 @@ export function NewInboxPage() {
                   {...details.getInputProps('email')}
                 />
                 {receives && <AutoconfigHint suggestion={autoconfig} />}
+                {autoconfig?.imap?.host === 'imap.gmail.com' && (
+                  <GoogleInstead onChoose={() => details.setFieldValue('type', 'google')} />
+                )}
                 <ConnectionFields form={connection} receives={receives} inbox={null} />
               </>
             )}
-            {step === 2 && (
-              <>
-                <TextInput label="Name" description="What your team calls it" {...details.getInputProps('name')} />
-                <TextInput
-                  label="Display name"
-                  description="What customers see as the sender. Empty: the same as the name"
-                  {...details.getInputProps('displayName')}
-                />
-                {receives && (
-                  <Select
-                    label="Import"
-                    description="Mail that is in the mailbox already"
-                    data={IMPORT_CHOICES}
-                    allowDeselect={false}
-                    {...details.getInputProps('importDays')}
-                  />
-                )}
-              </>
-            )}
+            {step === 2 && <InboxNaming form={details} suggested={nameFrom(details.values.email)} />}
             <Group justify="space-between">
               <Button
                 variant="default"
@@ -131,8 +127,12 @@ export function NewInboxPage() {
                 <Text size="sm" c="dimmed" role="status">
                   {add.isPending ? add.progress : ''}
                 </Text>
-                <Button type="submit" loading={add.isPending}>
-                  {step < STEPS.length - 1 ? 'Continue' : receives ? 'Save and connect' : 'Save inbox'}
+                <Button
+                  type="submit"
+                  loading={add.isPending || add.isSuccess}
+                  leftSection={type === 'google' && step > 0 ? <IconBrandGoogle size={18} /> : null}
+                >
+                  {step < steps.length - 1 ? 'Continue' : DONE[type]}
                 </Button>
               </Group>
             </Group>
@@ -143,39 +143,18 @@ export function NewInboxPage() {
   )
 }
 
-type TypeProps = { value: NewInboxValues['type']; onChange: (type: NewInboxValues['type']) => void }
-
-function TypeStep({ value, onChange }: TypeProps) {
+/** Somebody who types a Google address into the password form is told of the better way. */
+function GoogleInstead({ onChoose }: { onChoose: () => void }) {
   return (
-    <Radio.Group
-      label="How does mail come in?"
-      value={value}
-      onChange={(type) => onChange(type === 'forward' ? 'forward' : 'imap')}
-    >
-      <Stack gap="sm" mt="xs">
-        <Radio
-          value="imap"
-          label="Connect a mailbox (IMAP and SMTP)"
-          description="Postroom signs in to the mailbox and fetches its mail. Works with nearly every provider."
-        />
-        <Radio
-          value="forward"
-          label="Forwarding address"
-          description="Mail is sent or forwarded to an address that Postroom receives itself. No password is needed to receive."
-        />
-      </Stack>
-      {value === 'forward' && (
-        <Alert mt="md" color="gray">
-          The address has to belong to a domain whose Email Routing sends mail to this Worker. Point a route at it, then
-          forward your mail there.
-        </Alert>
-      )}
-    </Radio.Group>
+    <Alert color="gray" icon={<IconBrandGoogle />} title="This mailbox is with Google">
+      <Group justify="space-between" gap="sm">
+        <Text size="sm" flex="1 1 14rem">
+          Signed in with Google it needs no app password, and new mail arrives within seconds.
+        </Text>
+        <Button size="xs" variant="default" onClick={onChoose}>
+          Use Google instead
+        </Button>
+      </Group>
+    </Alert>
   )
-}
-
-/** 'support@example.com' → 'Support' */
-function nameFrom(email: string): string {
-  const local = email.split('@')[0] ?? ''
-  return local.charAt(0).toUpperCase() + local.slice(1)
 }

@@ -10,7 +10,8 @@ import { ApiError, messageOf } from '../../lib/http'
 import { notifyDone, notifyError } from '../../lib/notify'
 import { type InboxAction, inboxesQuery, type OpenTickets, useDeleteInbox, useInboxAction } from './api'
 
-const QUESTIONS: Partial<Record<InboxAction, { title: string; text: string; yes: string; done: string }>> = {
+type Question = { title: string; text: string; yes: string; done: string }
+const QUESTIONS: Partial<Record<InboxAction, Question>> = {
   disconnect: {
     title: 'Disconnect this inbox?',
     text: 'This wipes the stored passwords and stops fetching. Tickets and mail stay. You can connect it again with a password.',
@@ -25,10 +26,23 @@ const QUESTIONS: Partial<Record<InboxAction, { title: string; text: string; yes:
   },
 }
 
+const DISCONNECT_GOOGLE: Question = {
+  title: 'Disconnect this inbox?',
+  text: 'This gives the access to the Google account back and stops fetching. Tickets and mail stay. You can connect it again.',
+  yes: 'Disconnect',
+  done: 'Disconnected. The access to the Google account is given back.',
+}
+
 export function PartWithInbox({ inbox }: { inbox: InboxAnswer }) {
   const [asking, setAsking] = useState<'disconnect' | 'archive' | 'delete' | null>(null)
   const act = useInboxAction(inbox.id)
-  const question = asking && asking !== 'delete' ? QUESTIONS[asking] : undefined
+  const connected = inbox.connection && (inbox.connection.imap || inbox.connection.smtp || inbox.connection.google)
+  const question =
+    asking === 'disconnect' && inbox.connectionType === 'google'
+      ? DISCONNECT_GOOGLE
+      : asking && asking !== 'delete'
+        ? QUESTIONS[asking]
+        : undefined
   const run = (action: InboxAction, done: string) =>
     act.mutate(action, {
       onSuccess: () => {
@@ -40,7 +54,7 @@ export function PartWithInbox({ inbox }: { inbox: InboxAnswer }) {
   return (
     <Section title="Part with this inbox" lead="Nothing here deletes tickets or mail.">
       <Group gap="xs">
-        {inbox.connection && (inbox.connection.imap || inbox.connection.smtp) && !inbox.archivedAt && (
+        {connected && !inbox.archivedAt && (
           <Button variant="default" onClick={() => setAsking('disconnect')}>
             Disconnect
           </Button>
@@ -106,7 +120,7 @@ function DeleteDialog({ inbox, onClose }: { inbox: InboxAnswer; onClose: () => v
     <Modal opened onClose={onClose} title={`Delete ${inbox.name}?`} closeButtonProps={{ 'aria-label': 'Close' }}>
       <Stack gap="sm">
         <Text size="sm">
-          The inbox and its stored passwords go. Its tickets and mail stay readable. This cannot be undone.
+          The inbox and its access to the mailbox go. Its tickets and mail stay readable. This cannot be undone.
         </Text>
         {openTickets > 0 ? (
           <Radio.Group

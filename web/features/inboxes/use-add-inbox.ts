@@ -3,11 +3,11 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
 import type { InboxAnswer } from '../../../worker/contract/inboxes'
-import { connectInbox, createInbox, deleteInbox, updateInbox } from './api'
+import { connectInbox, createInbox, deleteInbox, startGoogleConnect, updateInbox } from './api'
 import { type ConnectionValues, connectionBody } from './connection-form'
 
 export type NewInboxValues = {
-  type: 'imap' | 'forward'
+  type: 'imap' | 'google' | 'forward'
   email: string
   name: string
   displayName: string
@@ -15,18 +15,26 @@ export type NewInboxValues = {
   connection: ConnectionValues
 }
 
+/** `leaveTo`: the address at the provider where connecting goes on, null where it is done. */
+export type AddedInbox = { inbox: InboxAnswer; leaveTo: string | null }
+
 export function useAddInbox() {
   const client = useQueryClient()
   const made = useRef<InboxAnswer | null>(null)
   const [progress, setProgress] = useState('')
   const mutation = useMutation({
-    mutationFn: async (values: NewInboxValues): Promise<InboxAnswer> => {
+    mutationFn: async (values: NewInboxValues): Promise<AddedInbox> => {
       setProgress('Making the inbox…')
-      made.current = await recordOf(values, made.current)
+      const inbox = await recordOf(values, made.current)
+      made.current = inbox
+      if (values.type === 'google') {
+        setProgress('Going to Google…')
+        return { inbox, leaveTo: (await startGoogleConnect(inbox.id, {})).url }
+      }
       const body = connectionBody(values.connection, values.type === 'imap')
-      if (!body.imap && !body.smtp) return made.current
+      if (!body.imap && !body.smtp) return { inbox, leaveTo: null }
       setProgress('Signing in to the mail server…')
-      return connectInbox(made.current.id, body)
+      return { inbox: await connectInbox(inbox.id, body), leaveTo: null }
     },
     onSettled: () => client.invalidateQueries({ queryKey: ['inboxes'] }),
   })
@@ -40,5 +48,5 @@ async function recordOf(values: NewInboxValues, made: InboxAnswer | null): Promi
   const usable = made?.emailAddress === emailAddress && made.connectionType === values.type
   if (made && !usable) await deleteInbox(made.id, undefined)
   const inbox = made && usable ? made : await createInbox({ ...names, emailAddress, connectionType: values.type })
-  return updateInbox(inbox.id, { ...names, ...(values.type === 'imap' ? { importDays: values.importDays } : {}) })
+  return updateInbox(inbox.id, { ...names, ...(values.type === 'forward' ? {} : { importDays: values.importDays }) })
 }

@@ -12,6 +12,7 @@ import { AttachmentList } from './attachment-list'
 import { DeliveryState } from './delivery-state'
 import classes from './message.module.css'
 import { MessageText } from './message-text'
+import { isFromMailbox, SentFrom } from './sent-from'
 import { TraceDialog } from './trace-dialog'
 
 const HtmlFrame = lazy(() => import('./html-frame').then((m) => ({ default: m.HtmlFrame })))
@@ -40,6 +41,7 @@ export function MessageCard({ message, ticketId }: Props) {
                 Note, only your team sees it
               </Badge>
             )}
+            {isFromMailbox(message) && <SentFrom ticketId={ticketId} />}
             {message.automated?.is && (
               <Badge
                 size="sm"

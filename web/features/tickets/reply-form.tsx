@@ -55,7 +55,11 @@ export function ReplyForm({ ticket, draft, onDraft, ref }: Props) {
   const to = draft.to ?? suggested.to
   const cc = draft.cc ?? suggested.cc
   const blocked =
-    inbox && !inbox.canSend ? 'This inbox has no sending settings yet. Add them under Inboxes to reply.' : null
+    inbox && !inbox.canSend
+      ? inbox.connectionType === 'google'
+        ? 'This inbox is not connected to Google. Connect it under Inboxes to reply.'
+        : 'This inbox has no sending settings yet. Add them under Inboxes to reply.'
+      : null
 
   const problemNow = () => {
     if (!editor.current?.text().trim() && draft.attachments.length + uploads.pending.length === 0) {

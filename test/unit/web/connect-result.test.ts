@@ -1,0 +1,72 @@
+// Coming back from Google: what the address may say, and the words that are made of it.
+import { describe, expect, it } from 'vitest'
+import { connectWords, parseConnectSearch } from '../../../web/features/inboxes/connect-result'
+import { CONNECT_RESULTS } from '../../../worker/contract/inboxes'
+
+const inbox = { emailAddress: 'support@acme.example', status: 'disconnected' as const, pausedAt: null }
+
+describe('the address after connecting', () => {
+  it('is read with what goes with each result', () => {
+    expect(parseConnectSearch({ connect: 'mismatch', address: 'other@acme.example' })).toEqual({
+      connect: 'mismatch',
+      address: 'other@acme.example',
+    })
+    expect(parseConnectSearch({ connect: 'missing_scopes', missing: 'send,read' }).missing).toBe('send,read')
+    expect(parseConnectSearch({ connect: 'failed', reason: 'no_refresh_token' }).reason).toBe('no_refresh_token')
+  })
+
+  it('says nothing for results that do not exist', () => {
+    expect(parseConnectSearch({ connect: 'wonderful', address: 'a@b.example' })).toEqual({})
+    expect(parseConnectSearch({ connect: 'constructor' })).toEqual({})
+    expect(parseConnectSearch({})).toEqual({})
+  })
+
+  it('carries no words of a stranger onto the page', () => {
+    const crafted = parseConnectSearch({
+      connect: 'failed',
+      address: 'call 0900 12345 now',
+      missing: 'read,your-soul,__proto__',
+      reason: 'Your account is <b>locked</b>',
+    })
+    expect(crafted).toEqual({ connect: 'failed', missing: 'read' })
+    expect(parseConnectSearch({ connect: 'failed', reason: 42, address: { a: 1 }, missing: ['read'] })).toEqual({
+      connect: 'failed',
+    })
+  })
+})
+
+describe('the words', () => {
+  it('exist for every result', () => {
+    for (const connect of CONNECT_RESULTS) {
+      const words = connectWords({ connect }, { ...inbox, status: 'connected' })
+      expect(words?.title, connect).toBeTruthy()
+      expect(words?.good, connect).toBe(connect === 'ok')
+      expect(words?.again === null, connect).toBe(connect === 'ok')
+    }
+    expect(connectWords({}, inbox)).toBeNull()
+  })
+
+  it('never call an inbox connected that is not', () => {
+    expect(connectWords({ connect: 'ok' }, inbox)).toBeNull()
+    expect(connectWords({ connect: 'ok' }, { ...inbox, status: 'error' })).toBeNull()
+  })
+
+  it('offer the other address after a mismatch, and only where it is known', () => {
+    const words = connectWords({ connect: 'mismatch', address: 'other@acme.example' }, inbox)
+    expect(words).toMatchObject({ useAddress: 'other@acme.example', again: 'Try again' })
+    expect(words?.title).toContain('other@acme.example')
+    expect(words?.text).toContain('support@acme.example')
+    expect(connectWords({ connect: 'mismatch' }, inbox)?.useAddress).toBeNull()
+  })
+
+  it('name the permissions that are missing', () => {
+    expect(connectWords({ connect: 'missing_scopes', missing: 'send' }, inbox)?.list).toEqual(['Send mail as you'])
+    expect(connectWords({ connect: 'missing_scopes' }, inbox)?.list).toEqual(['Read your mail', 'Send mail as you'])
+  })
+
+  it('keep the code of a failure nobody has words for', () => {
+    expect(connectWords({ connect: 'failed', reason: 'odd_answer' }, inbox)?.text).toContain('(odd_answer)')
+    expect(connectWords({ connect: 'failed', reason: 'constructor' }, inbox)?.text).toContain('(constructor)')
+    expect(connectWords({ connect: 'failed', reason: 'no_refresh_token' }, inbox)?.text).not.toContain('(')
+  })
+})
