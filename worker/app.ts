@@ -1,5 +1,5 @@
 // Hono assembly: middleware order, one app.route() per slice, errors.
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { requestId } from 'hono/request-id'
 import { z } from 'zod'
 import { settingsOf } from './env'
@@ -15,7 +15,7 @@ import { ingestRoutes } from './ingest/routes'
 import type { WorkerModule } from './module'
 import { systemClock } from './platform/clock'
 import { AppError } from './platform/errors'
-import type { AppEnv } from './platform/http/context'
+import type { AppEnv, Variables } from './platform/http/context'
 import { openApi } from './platform/http/openapi'
 import { otherEditionRoutes } from './platform/http/other-edition'
 import { problemResponse } from './platform/http/problem'
@@ -24,7 +24,10 @@ import { routeTable } from './platform/http/route-table'
 import { refuseForeignOrigin, securityHeaders } from './platform/http/security'
 import { jobSender } from './platform/jobs'
 import { log } from './platform/log'
+import { systemDb } from './platform/system-db'
 import { syncRoutes } from './sync/connect.routes'
+import { realProvider } from './sync/mailbox'
+import { prepareRelease } from './sync/release-grant'
 
 const VERSION = '0.1.0'
 const Health = z.object({ ok: z.boolean(), version: z.string(), edition: z.enum(['community', 'enterprise']) })
@@ -48,6 +51,7 @@ export function createApp(modules: WorkerModule[]) {
       c.set('clock', systemClock)
       c.set('jobs', jobSender(c.env))
       c.set('modules', installed)
+      c.set('releaseConnection', releaseConnection(c))
       await next()
     })
     .use(refuseForeignOrigin)
@@ -80,4 +84,21 @@ export function createApp(modules: WorkerModule[]) {
   })
   return app
 }
+
+/** Wired here, since the inboxes slice knows no provider. */
+const releaseConnection =
+  (c: Context<AppEnv>): Variables['releaseConnection'] =>
+  (db, inboxId) => {
+    const settings = c.get('settings')
+    const deps = {
+      db,
+      system: systemDb(c.env.DB),
+      settings,
+      clock: c.get('clock'),
+      fetch: (...args: Parameters<typeof fetch>) => fetch(...args),
+      makeProvider: realProvider(settings),
+    }
+    return prepareRelease(deps, inboxId)
+  }
+
 export type AppType = ReturnType<typeof createApp>

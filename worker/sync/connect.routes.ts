@@ -26,6 +26,7 @@ import {
   syncNow,
   testConnection,
 } from './connect'
+import { googleConnectRoutes } from './google-connect.routes'
 import { countUnaccounted } from './inbox-status'
 import { type MakeProvider, realProvider } from './mailbox'
 import { tokenSourceOf } from './token-keeper'
@@ -45,6 +46,7 @@ export function connectRoutes(providers: (settings: Settings) => MakeProvider) {
     makeProvider: providers(c.get('settings')),
     tokens: (inboxId) => tokenSourceOf(objectOf(c, inboxId)),
     object: (inboxId) => objectOf(c, inboxId),
+    release: (inboxId) => c.get('releaseConnection')(c.get('db'), inboxId),
   })
   const limited = (c: Context<AppEnv>) =>
     countAttempt({ d1: c.env.DB, secret: c.get('settings').AUTH_SECRET, now: c.get('clock')() }, [
@@ -122,4 +124,6 @@ export function connectRoutes(providers: (settings: Settings) => MakeProvider) {
     )
 }
 
-export const syncRoutes = connectRoutes(realProvider)
+export const syncRoutes = new Hono<AppEnv>()
+  .route('/', connectRoutes(realProvider))
+  .route('/', googleConnectRoutes({ fetch: (...args) => fetch(...args) }))

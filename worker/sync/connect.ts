@@ -32,6 +32,8 @@ export type ConnectDeps = {
   makeProvider: MakeProvider
   tokens: (inboxId: string) => TokenSource
   object: (inboxId: string) => InboxControl
+  /** reads what giving back a grant needs; its answer does it, once the credentials are gone */
+  release: (inboxId: string) => Promise<() => Promise<void>>
 }
 
 /** Tries settings as typed; stores nothing. With an inbox, its stored passwords stand in for blank ones. */
@@ -49,13 +51,7 @@ export async function diagnose(deps: ConnectDeps, inboxId: string): Promise<Chec
   const { row, connection } = await found(deps, inboxId)
   const steps = row.connectionType === 'forward' ? [receivingStep(row)] : []
   if (!connection) {
-    const missing = {
-      name: 'Settings',
-      status: row.connectionType === 'forward' ? ('warn' as const) : ('fail' as const),
-      ms: 0,
-      detail: row.credentials ? 'The stored password can no longer be read.' : 'No mail server is set up.',
-      hint: 'Enter the server settings and the password.',
-    }
+    const missing = missingStep(row)
     return { ok: missing.status !== 'fail', steps: [...steps, missing] }
   }
   const report = await check(deps, connection, deps.tokens(inboxId))
@@ -139,9 +135,10 @@ export async function resume(deps: ConnectDeps, inboxId: string): Promise<InboxR
   return (await found(deps, inboxId)).row
 }
 
-/** Wipes the credentials and keeps the inbox, its hosts and user names, and its place in the mailbox. */
+/** Wipes the credentials and keeps the inbox, its hosts, user names and account, and its place in the mailbox. A grant is given back. */
 export async function disconnect(deps: ConnectDeps, inboxId: string): Promise<InboxRow> {
   const { row } = await found(deps, inboxId)
+  const giveBack = await deps.release(inboxId)
   await deps.object(inboxId).stop()
   const forward = row.connectionType === 'forward'
   const detail: StatusDetail = {
@@ -156,6 +153,10 @@ export async function disconnect(deps: ConnectDeps, inboxId: string): Promise<In
     inboxId,
     {
       credentials: null,
+      googleAddress: null,
+      gmailWatchExpiresAt: null,
+      deliveryMode: 'poll',
+      pushProblem: null,
       status: 'disconnected',
       lastError: null,
       nextPollAt: null,
@@ -165,6 +166,7 @@ export async function disconnect(deps: ConnectDeps, inboxId: string): Promise<In
     },
     deps.now,
   )
+  await giveBack()
   return (await found(deps, inboxId)).row
 }
 
@@ -200,6 +202,8 @@ function refuseMissing(row: InboxRow, given: ConnectionBody, complete: Connectio
   const wrong = (path: string, message: string) => new AppError('invalid_body', { fields: [{ path, message }] })
   if (row.connectionType === 'forward') {
     if (given.imap) throw wrong('imap', 'A forwarding address receives without a mail server.')
+  } else if (row.connectionType === 'google') {
+    throw conflict('This inbox reads a Google account. Use "Connect with Google".')
   } else if (row.connectionType !== 'imap') {
     throw conflict('This inbox is not connected by IMAP.')
   } else if (!complete.imap) {
@@ -211,6 +215,25 @@ function refuseMissing(row: InboxRow, given: ConnectionBody, complete: Connectio
 function sendingOnly(row: InboxRow) {
   if (row.connectionType === 'forward' && row.lastSyncAt !== null) return { status: 'connected' as const, detail: null }
   return {}
+}
+
+/** Why there is nothing to try. */
+function missingStep({ connectionType, credentials }: InboxRow) {
+  if (connectionType === 'google')
+    return {
+      name: 'Account',
+      status: 'fail' as const,
+      ms: 0,
+      detail: credentials ? 'The stored access can no longer be read.' : 'No Google account is connected.',
+      hint: 'Use "Connect with Google".',
+    }
+  return {
+    name: 'Settings',
+    status: connectionType === 'forward' ? ('warn' as const) : ('fail' as const),
+    ms: 0,
+    detail: credentials ? 'The stored password can no longer be read.' : 'No mail server is set up.',
+    hint: 'Enter the server settings and the password.',
+  }
 }
 
 function receivingStep(row: InboxRow) {

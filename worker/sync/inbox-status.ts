@@ -5,32 +5,70 @@ import type { StatusDetail } from '../contract/inboxes'
 import { inboxes } from '../db/inboxes'
 import type { TenantDb } from '../platform/db'
 import type { Verdict } from './policy'
+import type { PushColumns } from './push-state'
 
-/**
- * Mirrors what one check has shown. Does nothing to an inbox that was disconnected, paused or archived while the check ran.
- * `nextPollAt` in ms.
- */
+/** The condition of every mirror: it does nothing to an inbox that was disconnected, paused or archived while the object was at work. */
+const READING = 'tenant_id = ?1 AND id = ?2 AND credentials IS NOT NULL AND archived_at IS NULL AND paused_at IS NULL'
+
+/** Mirrors what one check has shown, in one statement. `detail` overrides the verdict's where that has none. Times in ms. */
 export async function mirrorVerdict(
   db: TenantDb,
   inboxId: string,
   verdict: Verdict,
-  times: { now: number; nextPollAt: number | null },
+  shown: { now: number; nextPollAt: number | null; throttle: StatusDetail | null; push: PushColumns },
 ): Promise<void> {
-  const { now } = times
+  const { now, nextPollAt, throttle, push } = shown
+  const detail = verdict.detail ?? throttle
   await db
     .prepare(
       `UPDATE inboxes SET status = coalesce(?3, status), status_detail = ?4, last_error = ?5,
          last_sync_at = iif(?6, ?7, last_sync_at), next_poll_at = ?8,
-         paused_at = iif(?9, ?7, NULL), pause_reason = iif(?9, 'auth_failure', NULL)
-       WHERE tenant_id = ?1 AND id = ?2 AND credentials IS NOT NULL AND archived_at IS NULL AND paused_at IS NULL`,
+         paused_at = iif(?9, ?7, NULL), pause_reason = iif(?9, 'auth_failure', NULL),
+         delivery_mode = ?10, last_push_at = ?11, push_problem = ?12, gmail_watch_expires_at = ?13
+       WHERE ${READING}`,
       inboxId,
       verdict.status,
-      verdict.detail ? JSON.stringify(verdict.detail) : null,
+      detail ? JSON.stringify(detail) : null,
       verdict.lastError,
       verdict.reached ? 1 : 0,
       now,
-      times.nextPollAt,
+      nextPollAt,
       verdict.pause ? 1 : 0,
+      push.mode,
+      push.lastPushAt,
+      push.problem,
+      push.expiresAt,
+    )
+    .run()
+}
+
+/** Mirrors what became of an attempt at push. */
+export async function mirrorPush(db: TenantDb, inboxId: string, push: PushColumns): Promise<void> {
+  await db
+    .prepare(
+      `UPDATE inboxes SET delivery_mode = ?3, last_push_at = ?4, push_problem = ?5, gmail_watch_expires_at = ?6 WHERE ${READING}`,
+      inboxId,
+      push.mode,
+      push.lastPushAt,
+      push.problem,
+      push.expiresAt,
+    )
+    .run()
+}
+
+/** Mirrors that a fetch job was asked to slow down. */
+export async function mirrorThrottle(
+  db: TenantDb,
+  inboxId: string,
+  shown: { detail: StatusDetail; lastError: string; nextPollAt: number | null },
+): Promise<void> {
+  await db
+    .prepare(
+      `UPDATE inboxes SET status_detail = ?3, last_error = ?4, next_poll_at = ?5 WHERE ${READING}`,
+      inboxId,
+      JSON.stringify(shown.detail),
+      shown.lastError,
+      shown.nextPollAt,
     )
     .run()
 }
@@ -38,7 +76,18 @@ export async function mirrorVerdict(
 type StatusColumns = Partial<
   Pick<
     typeof inboxes.$inferInsert,
-    'status' | 'config' | 'credentials' | 'connectedAt' | 'lastError' | 'nextPollAt' | 'pausedAt' | 'pauseReason'
+    | 'status'
+    | 'config'
+    | 'credentials'
+    | 'connectedAt'
+    | 'lastError'
+    | 'nextPollAt'
+    | 'pausedAt'
+    | 'pauseReason'
+    | 'googleAddress'
+    | 'gmailWatchExpiresAt'
+    | 'deliveryMode'
+    | 'pushProblem'
   >
 > & { detail?: StatusDetail | null }
 

@@ -76,7 +76,10 @@ export const inboxRoutes = new Hono<AppEnv>()
     json(DeleteInboxBody),
     answers(204, null),
     async (c) => {
-      await deleteInbox(depsOf(c), c.req.param('id'), c.req.valid('json').openTickets)
+      const id = c.req.param('id')
+      const giveBack = await c.get('releaseConnection')(c.get('db'), id)
+      await deleteInbox(depsOf(c), id, c.req.valid('json').openTickets)
+      await giveBack()
       return c.body(null, 204)
     },
   )

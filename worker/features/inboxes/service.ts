@@ -12,11 +12,16 @@ import { findInbox } from './queries'
 type Deps = { db: TenantDb; now: number }
 
 /** What an inbox says of itself before anything has been proven. */
-const UNPROVEN: Record<'imap' | 'forward', StatusDetail> = {
+const UNPROVEN: Record<'imap' | 'google' | 'forward', StatusDetail> = {
   imap: {
     code: 'never_connected',
     message: 'Enter the server settings to connect this inbox.',
     action: 'edit_connection',
+  },
+  google: {
+    code: 'never_connected',
+    message: 'Connect the Google account of this inbox.',
+    action: 'reconnect',
   },
   forward: { code: 'awaiting_first_mail', message: 'Waiting for the first mail.', action: 'none' },
 }
@@ -37,7 +42,7 @@ export async function createInbox(
   limit: number | null,
 ): Promise<InboxRow> {
   const { connectionType } = input
-  if (connectionType !== 'imap' && connectionType !== 'forward') {
+  if (connectionType === 'microsoft') {
     const message = 'This connection type is not available yet in this build.'
     throw new AppError('invalid_body', { detail: message, fields: [{ path: 'connectionType', message }] })
   }

@@ -29,5 +29,10 @@ export type Variables = {
   jobs: JobSender
   /** The TenantDb of the session. Set by `access()`; reading it on a public route is a bug. */
   db: TenantDb
+  /**
+   * Giving back the account of an inbox, for whoever takes its credentials away: reads first what that needs, and answers what is to be
+   * run once the row no longer has them. Best effort; throws only where D1 does.
+   */
+  releaseConnection: (db: TenantDb, inboxId: string) => Promise<() => Promise<void>>
 }
 export type AppEnv = { Bindings: Env; Variables: Variables }
