@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { startGoogle } from './lib/google.mjs'
 import { BIN, ensurePackages, ROOT, toolEnv } from './lib/install.mjs'
 import { endGroup, endLeftover, freePort, rememberGroup } from './lib/processes.mjs'
 import { localSettings, workerVariables, writeVars } from './lib/settings.mjs'
@@ -25,6 +26,7 @@ if ((await freePort(port)) !== port) {
 }
 ensurePackages()
 buildUi()
+const google = await startSimulatedGoogle()
 const config = writeConfig()
 run(
   'wrangler',
@@ -42,6 +44,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     stopping = true
     if (runtime) await endGroup(runtime.pid)
     await catcher?.close()
+    await google?.close()
     process.exit(0)
   })
 }
@@ -88,7 +91,7 @@ function writeConfig() {
   }
   const file = path.join(state, 'wrangler.json')
   writeFileSync(file, JSON.stringify(local, null, 2))
-  writeVars(state, workerVariables(port))
+  writeVars(state, workerVariables(port, google?.variables))
   return file
 }
 
@@ -102,6 +105,13 @@ function run(command, args, what, env = {}) {
 async function startCatcher() {
   const { startCatcher: start } = await import('../test/simulators/smtp/catcher.mjs')
   return start({ smtpPort: await freePort(port + 1), webPort: await freePort(port + 2) })
+}
+
+/** None where a real Google client is configured. */
+async function startSimulatedGoogle() {
+  const { GOOGLE_CLIENT_ID, APP_URL } = workerVariables(port)
+  if (!simulators || GOOGLE_CLIENT_ID) return null
+  return startGoogle({ wished: port + 3, state, appUrl: APP_URL })
 }
 
 function startRuntime() {
@@ -176,13 +186,20 @@ async function announce() {
       `  SMTP settings that lead there:        host localhost, port ${catcher.smtpPort}, security none, no user name`,
     )
   }
+  if (google) lines.push(`  Simulated Google, and mail in:        ${google.url}`)
   lines.push(
     '  Sample mails while it runs:           npm run demo',
     `  State is kept in:                     ${path.relative(ROOT, state) || state}   (npm run reset clears it)\n`,
   )
   writeFileSync(
     path.join(state, 'local.json'),
-    JSON.stringify({ port, address, smtpPort: catcher?.smtpPort ?? null, webPort: catcher?.webPort ?? null }),
+    JSON.stringify({
+      port,
+      address,
+      smtpPort: catcher?.smtpPort ?? null,
+      webPort: catcher?.webPort ?? null,
+      googleUrl: google?.url ?? null,
+    }),
   )
   console.log(lines.join('\n'))
 }

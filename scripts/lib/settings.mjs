@@ -29,7 +29,7 @@ export const WORKER_VARIABLES = [
 /** The folder of all local state and the port, from POSTROOM_STATE and PORT. */
 export function localSettings() {
   const port = Number(process.env.PORT || 8787)
-  if (!Number.isInteger(port) || port < 1 || port > 65533) throw new Error(`PORT is not a port: ${process.env.PORT}`)
+  if (!Number.isInteger(port) || port < 1 || port > 65532) throw new Error(`PORT is not a port: ${process.env.PORT}`)
   return {
     port,
     state: path.resolve(ROOT, process.env.POSTROOM_STATE || '.postroom'),
@@ -49,8 +49,11 @@ export function readVars(file) {
   )
 }
 
-/** Makes `.dev.vars` in the checkout if it is missing, and answers the Worker's variables with the environment's on top. */
-export function workerVariables(port) {
+/**
+ * Makes `.dev.vars` in the checkout if it is missing, and answers the Worker's variables: `simulated` ones (those that lead to
+ * simulated providers), the file's on top of them, the environment's on top of all.
+ */
+export function workerVariables(port, simulated = {}) {
   const file = path.join(ROOT, '.dev.vars')
   if (!existsSync(file)) {
     const made = {
@@ -64,7 +67,7 @@ export function workerVariables(port) {
       flag: 'wx',
     })
   }
-  const values = { APP_URL: `http://localhost:${port}`, ...readVars(file) }
+  const values = { APP_URL: `http://localhost:${port}`, ...simulated, ...readVars(file) }
   for (const name of WORKER_VARIABLES) if (process.env[name]) values[name] = process.env[name]
   return values
 }

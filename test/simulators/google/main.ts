@@ -1,4 +1,4 @@
-// The simulator as a process: `node main.ts --port 8790 --state .postroom/google …`. Prints one line of JSON with its URL when it listens.
+// The simulator as a process: `node main.ts --port 8790 --state .postroom/google --account support@acme.example=Support …`. Prints one line of JSON with its URL when it listens.
 // It ends with the process that started it: when stdin closes, however that came about.
 import { parseArgs } from 'node:util'
 import { startGoogle } from './server.ts'
@@ -29,7 +29,10 @@ const google = await startGoogle({
     serviceAccount: values['service-account'],
   }),
 })
-for (const email of values.account ?? []) google.world.addAccount(email)
+for (const account of values.account ?? []) {
+  const [email = '', name] = account.split('=')
+  google.world.addAccount(email, name)
+}
 console.log(JSON.stringify({ url: google.url }))
 
 let ending = false
