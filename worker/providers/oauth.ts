@@ -14,6 +14,7 @@ import {
   ResponseBodyError,
   refreshTokenGrantRequest,
   type TokenEndpointResponse,
+  UnsupportedOperationError,
   validateAuthResponse,
 } from 'oauth4webapi'
 import type { Clock } from '../platform/clock'
@@ -211,7 +212,7 @@ function judged(
     return new OAuthFailure('oauth_refused', 'The sign-in service refused the request.', { reason })
   }
   // Nothing was asked: what came back to us from the consent page was not an answer to our question.
-  if (error instanceof OperationProcessingError && !response)
+  if ((error instanceof OperationProcessingError || error instanceof UnsupportedOperationError) && !response)
     return new OAuthFailure('oauth_refused', 'The sign-in did not come back as expected.')
   return new OAuthFailure('oauth_unreachable', 'The sign-in service did not answer as expected.', {
     reason: response ? `http_${response.status}` : undefined,
