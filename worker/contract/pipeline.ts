@@ -14,14 +14,16 @@ export type OutgoingMime = {
   thread: string | null
   open(): Promise<ReadableStream<Uint8Array>>
 }
+/** What the provider made of a mail: its identity in ledger form, its conversation, and the Message-ID it went out with; null where unknown. */
+export type SentCopy = { identity: string; thread: string | null; messageId: string | null }
 /** How one attempt to send ended. `unknown`: the server may have it, so it is never sent again without a person. */
 export type SendOutcome =
   | {
       result: 'sent'
       response: string
       rejected: { address: string; response: string }[]
-      /** what the provider made of it: its identity in ledger form, its conversation, and the Message-ID it went out with; null where unknown */
-      copy: { identity: string; thread: string | null; messageId: string | null } | null
+      /** null where the provider keeps none, or does not say */
+      copy: SentCopy | null
     }
   | { result: 'transient'; message: string; hint: string | null; retryAfter: number | null }
   | { result: 'failed'; message: string; hint: string | null }

@@ -1,6 +1,6 @@
 // The rows of an apply as JSON: what each statement of apply.ts reads through json_each. Pure.
 import { LIMITS } from '../mail/limits'
-import { messageIdOf, messageKey, senderOf } from './mail-item'
+import { bccOf, messageIdOf, messageKey, senderOf, usableId } from './mail-item'
 import type { Plan } from './plan'
 import type { Planned } from './plan-batch'
 
@@ -132,6 +132,8 @@ export function ticketRow(mail: Planned, place: number) {
     place,
     subject: mail.item.mail.subject.trim().slice(0, LIMITS.subjectChars) || '(no subject)',
     email: mail.contact.email,
+    // A conversation that we began waits for the other side.
+    status: mail.item.role === 'sent' ? 'waiting' : 'open',
     at: mail.receivedAt,
   }
 }
@@ -140,8 +142,13 @@ export function messageRow(mail: Applicable) {
   const { item, plan } = mail
   return {
     ledgerId: item.ledgerId,
-    fromName: item.mail.from?.name ?? '',
-    fromEmail: senderOf(item),
+    fromName: mail.author.name,
+    fromEmail: mail.author.email,
+    // Mail written in this mailbox is a message of ours that has been sent.
+    ...(item.role === 'sent'
+      ? { direction: 'outbound', deliveryState: 'sent', sentAt: mail.receivedAt }
+      : { direction: 'inbound', deliveryState: null, sentAt: null }),
+    bcc: bccOf(item),
     to: item.mail.to,
     cc: item.mail.cc,
     subject: item.mail.subject.slice(0, LIMITS.subjectChars),
@@ -173,6 +180,12 @@ export function activityRow(mail: Planned) {
     at: mail.receivedAt,
     reopen: mail.plan.kind === 'reply' && mail.plan.reopen ? 1 : 0,
   }
+}
+
+/** Our message whose copy in Sent the mail is, and what it is known by since. */
+export function copyRows({ item, plan, refs, receivedAt }: Planned) {
+  if (plan.kind !== 'suppressed' || plan.copyOf === null) return []
+  return [{ ledgerId: item.ledgerId, messageRowId: plan.copyOf, messageId: usableId(item), refs, at: receivedAt }]
 }
 
 export function bounceRows(mail: Planned) {

@@ -11,6 +11,7 @@ import {
   byDependency,
   chunked,
   contactRow,
+  copyRows,
   guardRow,
   lands,
   messageRow,
@@ -36,7 +37,10 @@ export async function applyPlans(
   const guards = statements.length
   const landing = mails.filter(lands)
   add(
-    landing.map((mail) => contactRow(mail, deps.newId('con'))),
+    // What we write on a ticket makes nobody a contact, least of all ourselves.
+    landing
+      .filter(({ item, plan }) => item.role !== 'sent' || plan.kind === 'new_ticket')
+      .map((mail) => contactRow(mail, deps.newId('con'))),
     CONTACTS,
   )
   add(landing.filter((mail) => mail.plan.kind === 'new_ticket').map(ticketRow), TICKETS, TICKET_NUMBER)
@@ -48,6 +52,7 @@ export async function applyPlans(
   add(landing.flatMap(attachmentRows), ATTACHMENTS)
   add(landing.map(activityRow), TICKET_ACTIVITY)
   add(landing.flatMap(bounceRows), BOUNCED)
+  add(mails.flatMap(copyRows), COPY_SENT, COPY_REFS, COPY_TICKET)
   // Words written together cost a tenth of words written one by one, and a search finds a mail as soon as it is there.
   if (landing.length > 0) statements.push(...indexQueued(deps.db, landing.length))
 
@@ -89,7 +94,7 @@ const CONTACTS = `
 
 const TICKETS = `
   INSERT INTO tickets (id, tenant_id, number, subject, status, priority, inbox_id, contact_id, message_count, last_message_at, created_at, updated_at)
-  SELECT l.ticket_id, ?1, tenant.last_ticket_number + row_number() OVER (ORDER BY j.value ->> 'place'), j.value ->> 'subject', 'open', 'normal',
+  SELECT l.ticket_id, ?1, tenant.last_ticket_number + row_number() OVER (ORDER BY j.value ->> 'place'), j.value ->> 'subject', j.value ->> 'status', 'normal',
     l.inbox_id, c.id, 0, j.value ->> 'at', j.value ->> 'at', ?4
   FROM ${WON}
   JOIN tenants tenant ON tenant.id = ?1
@@ -99,11 +104,12 @@ const TICKET_NUMBER = `
   UPDATE tenants SET last_ticket_number = last_ticket_number + (SELECT count(*) FROM ${WON}) WHERE id = ?1 AND ?4 > 0`
 
 const MESSAGES = `
-  INSERT INTO messages (id, tenant_id, ticket_id, inbox_id, ledger_id, direction, from_name, from_email, to_json, cc_json, subject, text,
-    body_key, raw_key, raw_size, message_id, in_reply_to, references_json, trace, automated, received_at, created_at)
-  SELECT l.message_row_id, ?1, l.ticket_id, l.inbox_id, l.id, 'inbound', j.value ->> 'fromName', j.value ->> 'fromEmail', j.value -> 'to', j.value -> 'cc',
-    j.value ->> 'subject', j.value ->> 'text', j.value ->> 'bodyKey', j.value ->> 'rawKey', j.value ->> 'rawSize', j.value ->> 'messageId',
-    j.value ->> 'inReplyTo', j.value -> 'references', j.value -> 'trace', j.value -> 'automated', j.value ->> 'at', ?4
+  INSERT INTO messages (id, tenant_id, ticket_id, inbox_id, ledger_id, direction, from_name, from_email, to_json, cc_json, bcc_json, subject, text,
+    body_key, raw_key, raw_size, message_id, in_reply_to, references_json, trace, automated, received_at, created_at, delivery_state, sent_at)
+  SELECT l.message_row_id, ?1, l.ticket_id, l.inbox_id, l.id, j.value ->> 'direction', j.value ->> 'fromName', j.value ->> 'fromEmail', j.value -> 'to', j.value -> 'cc',
+    j.value -> 'bcc', j.value ->> 'subject', j.value ->> 'text', j.value ->> 'bodyKey', j.value ->> 'rawKey', j.value ->> 'rawSize', j.value ->> 'messageId',
+    j.value ->> 'inReplyTo', j.value -> 'references', j.value -> 'trace', j.value -> 'automated', j.value ->> 'at', ?4,
+    j.value ->> 'deliveryState', j.value ->> 'sentAt'
   FROM ${WON}`
 
 const THREAD_REFS = `
@@ -132,3 +138,23 @@ const BOUNCED = `
   UPDATE messages SET delivery_state = 'failed', delivery_detail = j.value ->> 'detail', delivery_due_at = NULL
   FROM ${WON}
   WHERE messages.tenant_id = ?1 AND messages.id = j.value ->> 'messageRowId' AND messages.direction = 'outbound' AND ?4 > 0`
+
+/** Found in Sent: it has been sent, whatever its sender could tell us, and this is the Message-ID that answers will name. */
+const COPY_SENT = `
+  UPDATE messages SET message_id = coalesce(j.value ->> 'messageId', messages.message_id),
+    delivery_state = iif(messages.sent_at IS NULL, 'sent', messages.delivery_state),
+    delivery_detail = iif(messages.sent_at IS NULL, 'It was found among the sent mail of its mailbox.', messages.delivery_detail),
+    delivery_due_at = iif(messages.sent_at IS NULL, NULL, messages.delivery_due_at),
+    sent_at = coalesce(messages.sent_at, j.value ->> 'at')
+  FROM ${WON}
+  WHERE messages.tenant_id = ?1 AND messages.id = j.value ->> 'messageRowId' AND messages.direction = 'outbound' AND ?4 > 0`
+
+const COPY_REFS = `
+  INSERT OR IGNORE INTO thread_refs (tenant_id, message_id, ticket_id, kind)
+  SELECT ?1, ref.value ->> 'id', m.ticket_id, ref.value ->> 'kind'
+  FROM ${WON} CROSS JOIN messages m ON m.tenant_id = ?1 AND m.id = j.value ->> 'messageRowId' CROSS JOIN json_each(j.value -> 'refs') ref
+  WHERE ?4 > 0`
+
+const COPY_TICKET = `
+  UPDATE tickets SET updated_at = ?4 WHERE tenant_id = ?1 AND id IN (
+    SELECT m.ticket_id FROM ${WON} CROSS JOIN messages m ON m.tenant_id = ?1 AND m.id = j.value ->> 'messageRowId')`

@@ -1,7 +1,8 @@
 // What D1 knows about a batch of mails, in one round trip whatever their number. Reads only; every statement is scoped to the tenant.
 import type { TicketStatus } from '../contract/tickets'
+import type { Address } from '../mail/types'
 import type { TenantDb } from '../platform/db'
-import { addressees, bouncedIds, lookupIds, type MailItem, messageKey, senderOf } from './mail-item'
+import { addressees, bouncedIds, lookupIds, type MailItem, messageKey, ownIds, senderOf } from './mail-item'
 
 export type TicketFact = {
   id: string
@@ -16,7 +17,7 @@ export type TicketFact = {
 }
 export type RefKind = 'own' | 'ref' | 'provider_thread'
 type RefFact = { ticketId: string; kind: RefKind }
-type SentFact = { messageRowId: string; ticketId: string; fromEmail: string }
+export type SentFact = { messageRowId: string; ticketId: string; fromEmail: string }
 type OriginalFact = { ledgerId: string; ticketId: string | null; inBatch: boolean }
 /** `wrote`: sent a message of the ticket; `addressed`: only named in To or Cc of one. */
 type Participation = 'wrote' | 'addressed'
@@ -37,6 +38,10 @@ export type Facts = {
   originals: Map<string, OriginalFact>
   /** addresses of the tenant's inboxes, lower case */
   ownAddresses: Set<string>
+  /** the inbox of the batch, as its mail names it; null for a preview without one */
+  mailbox: Address | null
+  /** when the oldest mail of this inbox was written that a server is being given right now, ms; null: none is */
+  oldestSending: number | null
 }
 
 /** Key of Facts.originals: same inbox, same Message-ID (or none), same bytes. */
@@ -65,7 +70,7 @@ const CANDIDATES = `
 /** Reads everything the planner may ask about these mails of one inbox. */
 export async function gatherFacts(db: TenantDb, inboxId: string | null, items: MailItem[]): Promise<Facts> {
   const ids = unique(items.flatMap((item) => lookupIds(item, inboxId ?? '')))
-  const outgoing = unique(items.flatMap((item) => [item.mail.messageId ?? '', ...bouncedIds(item), ...ids]))
+  const outgoing = unique(items.flatMap((item) => [...ownIds(item), ...bouncedIds(item), ...ids]))
   const candidates = [
     ids,
     unique(items.flatMap((item) => item.hints.tokenTicketIds.map(({ ticketId }) => ticketId))),
@@ -74,7 +79,7 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
   ].map((list) => JSON.stringify(list))
   const people = unique(items.flatMap((item) => [senderOf(item), ...addressees(item).slice(0, ADDRESSES_PER_MAIL)]))
 
-  const [open, refs, tickets, participants, sent, originals, inboxes] = await db.batch([
+  const [open, refs, tickets, participants, sent, originals, inboxes, sending] = await db.batch([
     db.prepare(
       `SELECT id FROM ledger WHERE tenant_id = ?1 AND state = 'stored' AND id IN (SELECT value FROM json_each(?2))`,
       JSON.stringify(items.map((item) => item.ledgerId)),
@@ -112,7 +117,13 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
       JSON.stringify(items.map((item) => [messageKey(item), item.digest])),
       inboxId ?? '',
     ),
-    db.prepare('SELECT email_address AS email FROM inboxes WHERE tenant_id = ?1'),
+    db.prepare('SELECT id, lower(email_address) AS email, display_name AS name FROM inboxes WHERE tenant_id = ?1'),
+    db.prepare(
+      `SELECT min(created_at) AS since FROM messages INDEXED BY messages_delivery_due
+       WHERE ?3 AND tenant_id = ?1 AND inbox_id = ?2 AND delivery_state = 'sending' AND delivery_due_at > 0`,
+      inboxId ?? '',
+      items.some((item) => item.role === 'sent') ? 1 : 0,
+    ),
   ])
 
   const facts = emptyFacts()
@@ -138,7 +149,11 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
   for (const row of rows<{ key: string; ledgerId: string; ticketId: string | null }>(originals)) {
     facts.originals.set(row.key, { ledgerId: row.ledgerId, ticketId: row.ticketId, inBatch: false })
   }
-  for (const row of rows<{ email: string }>(inboxes)) facts.ownAddresses.add(row.email.toLowerCase())
+  for (const { id, email, name } of rows<Address & { id: string }>(inboxes)) {
+    facts.ownAddresses.add(email)
+    if (id === inboxId) facts.mailbox = { name, email }
+  }
+  facts.oldestSending = rows<{ since: number | null }>(sending)[0]?.since ?? null
   return facts
 }
 
@@ -154,6 +169,8 @@ export function emptyFacts(): Facts {
     sent: new Map(),
     originals: new Map(),
     ownAddresses: new Set(),
+    mailbox: null,
+    oldestSending: null,
   }
 }
 

@@ -19,10 +19,11 @@ import {
   claimRows,
   type FailedRow,
   MAX_ATTEMPTS,
+  postpone,
   recordFailures,
   type StoredRow,
 } from './ledger-rows'
-import { type Planned, planBatch } from './plan-batch'
+import { mustWait, type Planned, planBatch } from './plan-batch'
 import { prepare } from './prepare'
 import { type ReadMail, readMail } from './read-mail'
 
@@ -46,6 +47,8 @@ const RETRY = { base: 60_000, max: 60 * 60_000 }
 const ATTACHMENTS_PER_JOB = 50
 /** Mails whose files are written to R2 side by side; an invocation has six connections and a fetch holds some. */
 const PREPARED_AT_ONCE = 10
+/** Until a mail in Sent is looked at again while one of ours is on its way, ms. The end of that sending usually settles it before. */
+const SENDING_WAIT = 5_000
 
 /** The continuation of a fetch (OnStored): ingests these mails now. Throws only when D1 fails; the rows are then taken up by the sweeper. */
 export async function ingestStored(
@@ -144,8 +147,11 @@ async function settle(deps: IngestDeps, db: TenantDb, inboxId: string, mails: Re
       left.map((mail) => mail.item),
     )
     left = left.filter((mail) => facts.open.has(mail.item.ledgerId))
-    if (left.length === 0) break
     const now = deps.clock()
+    const waiting = new Set(left.filter((mail) => mustWait(mail.item, facts, now)))
+    await postpone(db, idsOf(waiting), now + SENDING_WAIT, now)
+    left = left.filter((mail) => !waiting.has(mail))
+    if (left.length === 0) break
     const items = left.map((mail) => mail.item)
     const ready = await prepareAll(deps, db.tenantId, planBatch(items, facts, inboxId, now), left)
     const ended = await applyPlans({ db, newId: deps.newId }, ready, now)
@@ -158,6 +164,8 @@ async function settle(deps: IngestDeps, db: TenantDb, inboxId: string, mails: Re
   }
   return left
 }
+
+const idsOf = (mails: Iterable<ReadMail>) => Array.from(mails, (mail) => mail.item.ledgerId)
 
 async function prepareAll(
   deps: IngestDeps,

@@ -1,4 +1,5 @@
 // The ledger rows that ingest works on: claimed for a lease, read, and given back or quarantined when they fail. One statement per call.
+import type { MailRole } from '../contract/inboxes'
 import type { TenantDb } from '../platform/db'
 
 /** How long a claim holds a row, ms. */
@@ -24,10 +25,12 @@ export type StoredRow = {
   reason: string | null
   /** the provider's conversation id, from providers that have one */
   providerThread: string | null
+  /** where it lies at the provider, null for received mail */
+  role: MailRole | null
 }
 
 const CLAIM = 'UPDATE ledger SET attempts = attempts + 1, due_at = ?4, updated_at = ?3'
-const CLAIMED = `RETURNING rowid AS seq, id, raw_key AS rawKey, size, digest, received_at AS receivedAt, attempts, reason, ref ->> 'thread' AS providerThread`
+const CLAIMED = `RETURNING rowid AS seq, id, raw_key AS rawKey, size, digest, received_at AS receivedAt, attempts, reason, role, ref ->> 'thread' AS providerThread`
 
 /** Claims the given rows, whoever else holds them: the guard of the apply decides, the claim only counts the try. */
 export async function claimRows(db: TenantDb, inboxId: string, ids: string[], now: number): Promise<StoredRow[]> {
@@ -67,6 +70,20 @@ export async function claimDue(db: TenantDb, inboxId: string, now: number): Prom
   }
   const batch = await take(`attempts < ${SUSPECT_ATTEMPTS}`, BATCH)
   return batch.length > 0 ? batch : take(`attempts >= ${SUSPECT_ATTEMPTS}`, 1)
+}
+
+/** Puts rows off until `dueAt`; waiting is no failure, so the try does not count. */
+export async function postpone(db: TenantDb, ids: string[], dueAt: number, now: number): Promise<void> {
+  if (ids.length === 0) return
+  await db
+    .prepare(
+      `UPDATE ledger SET due_at = ?3, attempts = max(attempts - 1, 0), updated_at = ?4
+       WHERE tenant_id = ?1 AND state = 'stored' AND id IN (SELECT value FROM json_each(?2))`,
+      JSON.stringify(ids),
+      dueAt,
+      now,
+    )
+    .run()
 }
 
 /** How a row's try failed: it is due again at `dueAt`, or quarantined where that is null. `error` is plain words. */

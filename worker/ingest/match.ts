@@ -1,6 +1,6 @@
 // Which ticket a mail belongs to: an ordered list of strategies, first hit wins, each leaving one line of evidence in plain words. Pure.
 import type { Facts, RefKind, TicketFact } from './facts'
-import { addressees, bouncedIds, type MailItem, providerThreadKey, referencedIds, senderOf } from './mail-item'
+import { addressees, bouncedIds, correspondents, type MailItem, providerThreadKey, referencedIds } from './mail-item'
 
 export type MatchedBy =
   | 'bounce'
@@ -91,17 +91,17 @@ function byProviderThread(view: View): Finding | null {
   const tickets = ticketsOf(view.facts, key, 'provider_thread')
   const ticket = best(
     view,
-    tickets.filter((candidate) => senderKnown(view, candidate)),
+    tickets.filter((candidate) => partnerKnown(view, candidate)),
   )
   if (ticket) {
     return {
       ticket,
-      evidence: `Its mail program or provider puts it in the conversation of ${ticketName(ticket)}, where its sender is known.`,
+      evidence: `Its mail program or provider puts it in the conversation of ${ticketName(ticket)}, where its ${partner(view)} is known.`,
     }
   }
   const evidence =
     tickets.length > 0
-      ? 'Its conversation is known, but its sender is not part of that ticket.'
+      ? `Its conversation is known, but its ${partner(view)} is not part of that ticket.`
       : 'Its conversation is not known.'
   return { ticket: null, evidence }
 }
@@ -111,11 +111,11 @@ function bySubjectNumber(view: View): Finding {
   if (number === null) return { ticket: null, evidence: 'No ticket number in the subject.' }
   const ticket = followed(view.facts, view.facts.numbers.get(number))
   if (!ticket) return { ticket, evidence: `The subject names #${number}, which is no ticket of ours.` }
-  return senderKnown(view, ticket)
-    ? { ticket, evidence: `The subject names ${ticketName(ticket)}, where its sender is known.` }
+  return partnerKnown(view, ticket)
+    ? { ticket, evidence: `The subject names ${ticketName(ticket)}, where its ${partner(view)} is known.` }
     : {
         ticket: null,
-        evidence: `The subject names ${ticketName(ticket)}, but its sender is not part of that ticket: perhaps they belong together.`,
+        evidence: `The subject names ${ticketName(ticket)}, but its ${partner(view)} is not part of that ticket: perhaps they belong together.`,
       }
 }
 
@@ -126,7 +126,7 @@ function byLateAncestor(view: View): Finding {
   if (tickets.length === 0) return { ticket: null, evidence: 'No known mail refers to it.' }
   const ticket = best(
     view,
-    tickets.filter((candidate) => senderKnown(view, candidate) || wroteBy(view, candidate)),
+    tickets.filter((candidate) => partnerKnown(view, candidate) || wroteBy(view, candidate)),
   )
   return ticket
     ? { ticket, evidence: `A message of ${ticketName(ticket)} answers it: it arrived after its own reply.` }
@@ -140,18 +140,18 @@ function byCommonAncestor(view: View): Finding {
     const tickets = ticketsOf(view.facts, id, 'ref')
     const ticket = best(
       view,
-      tickets.filter((candidate) => senderKnown(view, candidate)),
+      tickets.filter((candidate) => partnerKnown(view, candidate)),
     )
     if (ticket) {
       return {
         ticket,
-        evidence: `It refers to ${quoted(id)}, as a message of ${ticketName(ticket)} does, where its sender is known.`,
+        evidence: `It refers to ${quoted(id)}, as a message of ${ticketName(ticket)} does, where its ${partner(view)} is known.`,
       }
     }
     stranger ||= tickets.length > 0
   }
   const evidence = stranger
-    ? 'It shares a referenced mail with a ticket, but its sender is not part of that ticket.'
+    ? `It shares a referenced mail with a ticket, but its ${partner(view)} is not part of that ticket.`
     : 'It shares no referenced mail with a ticket.'
   return { ticket: null, evidence }
 }
@@ -176,20 +176,23 @@ function followed(facts: Facts, ticketId: string | undefined): TicketFact | null
   return null
 }
 
-/** Of several tickets: one of this inbox, then one that knows the sender, then the liveliest. */
+/** Of several tickets: one of this inbox, then one that knows the correspondent, then the liveliest. */
 function best(view: View, tickets: TicketFact[]): TicketFact | null {
-  const rank = (ticket: TicketFact) => (ticket.inboxId === view.inboxId ? 2 : 0) + (senderKnown(view, ticket) ? 1 : 0)
+  const rank = (ticket: TicketFact) => (ticket.inboxId === view.inboxId ? 2 : 0) + (partnerKnown(view, ticket) ? 1 : 0)
   const [first] = [...tickets].sort(
     (a, b) => rank(b) - rank(a) || b.lastMessageAt - a.lastMessageAt || (a.id < b.id ? -1 : 1),
   )
   return first ?? null
 }
 
-/** Whether the sender wrote or was addressed in the ticket. Our own addresses are in every ticket and prove nothing. */
-function senderKnown({ item, facts }: View, ticket: TicketFact): boolean {
-  const sender = senderOf(item)
-  return sender !== '' && !facts.ownAddresses.has(sender) && (facts.participants.get(ticket.id)?.has(sender) ?? false)
+/** Whether a correspondent wrote or was addressed in the ticket. Our own addresses are in every ticket and prove nothing. */
+function partnerKnown({ item, facts }: View, ticket: TicketFact): boolean {
+  const people = facts.participants.get(ticket.id)
+  return correspondents(item).some((email) => email !== '' && !facts.ownAddresses.has(email) && people?.has(email))
 }
+
+/** What evidence calls the correspondent. */
+const partner = ({ item }: View) => (item.role === 'sent' ? 'recipient' : 'sender')
 
 /** Whether the mail is addressed to somebody who wrote in the ticket. */
 function wroteBy({ item, facts }: View, ticket: TicketFact): boolean {

@@ -5,20 +5,23 @@ import {
   addressees,
   lookupIds,
   type MailItem,
+  messageIdOf,
   providerThreadKey,
   referencedIds,
   senderOf,
   ticketIdOf,
+  usableId,
 } from './mail-item'
-import { contactOf, type Plan, planMail } from './plan'
+import { authorOf, contactOf, ownMessage, type Plan, planMail } from './plan'
 
 export type Planned = {
   item: MailItem
   plan: Plan
   /** when the message came, ms: sane and never in the future */
   receivedAt: number
-  /** whose mail it is: lower-case address or '' */
+  /** whose mail it is, for mail of ours whom it went to: lower-case address or '' */
   contact: Address
+  author: Address
   /** the ticket that the mail ends in, null for mail that ends in none */
   ticketId: string | null
   /** ledger row of this batch without whose success this plan is void */
@@ -44,6 +47,8 @@ export function planBatch(items: MailItem[], known: Facts, inboxId: string, now:
 }
 
 const DAY = 86_400_000
+/** How far the provider's clock may be behind ours, ms. */
+const CLOCK_SKEW = 60_000
 const YEAR_1990 = Date.UTC(1990, 0, 1)
 
 /** The provider's receipt time where it is sane, else the Date header, else now; never in the future. */
@@ -54,12 +59,22 @@ export function messageTime(item: MailItem, now: number): number {
   return now
 }
 
+/**
+ * Whether a mail in Sent may be our own, not yet to be recognised: providers give mail another Message-ID, and announce it before we have heard how
+ * its sending ended. Only what was being sent at its time counts, so that a busy inbox keeps nobody waiting.
+ */
+export function mustWait(item: MailItem, facts: Facts, now: number): boolean {
+  if (item.role !== 'sent' || item.released || facts.oldestSending === null) return false
+  return facts.oldestSending <= messageTime(item, now) + CLOCK_SKEW && ownMessage(item, facts) === null
+}
+
 function outcomeOf(item: MailItem, plan: Plan, facts: Facts, inboxId: string, receivedAt: number): Planned {
   const outcome: Planned = {
     item,
     plan,
     receivedAt,
     contact: contactOf(item, facts),
+    author: authorOf(item, facts),
     ticketId: null,
     dependsOn: null,
     lookups: [],
@@ -81,6 +96,7 @@ function outcomeOf(item: MailItem, plan: Plan, facts: Facts, inboxId: string, re
       outcome.dependsOn = plan.inBatch ? plan.of : null
       return outcome
     case 'suppressed':
+      if (plan.copyOf !== null) outcome.refs = knownAs(item, inboxId)
       return outcome
   }
   outcome.refs = newRefs(item, outcome.ticketId, facts, inboxId)
@@ -95,12 +111,20 @@ function newRefs(item: MailItem, ticketId: string, facts: Facts, inboxId: string
   const refs: Planned['refs'] = [...new Set([...inReplyTo, ...references])]
     .filter((id) => !kindsOf(id).some((kind) => kind !== 'provider_thread'))
     .map((id) => ({ id, kind: 'ref' }))
-  const [own] = lookupIds(item, inboxId)
-  if (own !== undefined && own === item.mail.messageId && !kindsOf(own).includes('own'))
-    refs.push({ id: own, kind: 'own' })
+  const own = usableId(item)
+  if (own !== null && !kindsOf(own).includes('own')) refs.push({ id: own, kind: 'own' })
   const thread = providerThreadKey(item, inboxId)
   if (thread !== null && !kindsOf(thread).includes('provider_thread'))
     refs.push({ id: thread, kind: 'provider_thread' })
+  return refs
+}
+
+/** What the provider made of a mail of ours: the Message-ID it went out with, and its conversation. */
+function knownAs(item: MailItem, inboxId: string): Planned['refs'] {
+  const thread = providerThreadKey(item, inboxId)
+  const refs: Planned['refs'] = thread === null ? [] : [{ id: thread, kind: 'provider_thread' }]
+  const own = usableId(item)
+  if (own !== null) refs.push({ id: own, kind: 'own' })
   return refs
 }
 
@@ -124,6 +148,8 @@ function remember(facts: Facts, planned: Planned, inboxId: string): void {
   if (sender !== '') addParticipant(facts, ticketId, sender, 'wrote')
   for (const email of addressees(item)) addParticipant(facts, ticketId, email, 'addressed')
   facts.originals.set(originalKey(item), { ledgerId: item.ledgerId, ticketId, inBatch: true })
+  if (item.role === 'sent' && item.mail.messageId !== null)
+    facts.sent.set(item.mail.messageId, { messageRowId: messageIdOf(item.ledgerId), ticketId, fromEmail: sender })
 }
 
 function copyOf(facts: Facts): Facts {
@@ -133,5 +159,6 @@ function copyOf(facts: Facts): Facts {
     refs: new Map([...facts.refs].map(([id, refs]) => [id, [...refs]])),
     participants: new Map([...facts.participants].map(([id, people]) => [id, new Map(people)])),
     originals: new Map(facts.originals),
+    sent: new Map(facts.sent),
   }
 }

@@ -37,6 +37,7 @@ export async function previewMail(
     receivedAt: null,
     released: false,
     providerThread: hints.providerThreadId,
+    role: null,
     mail,
     hints,
   }

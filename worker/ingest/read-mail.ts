@@ -34,6 +34,7 @@ export async function readMail(
       receivedAt: row.receivedAt,
       released: row.reason === RELEASED,
       providerThread: row.providerThread ?? hints.providerThreadId,
+      role: row.role,
       mail,
       hints,
     },

@@ -12,11 +12,17 @@ export type ThreadHints = {
   references: string[]
   /** the last `[#123]` of the subject */
   subjectNumber: number | null
-  /** Outlook's conversation from Thread-Index, `outlook:<base64>`; other providers' ids come with the message, not with the mail */
+  /** Outlook's conversation from Thread-Index, OUTLOOK_THREAD and base64; other providers' ids come with the message, not with the mail */
   providerThreadId: string | null
   /** lower-case addresses of From, Reply-To, To and Cc */
   participants: string[]
 }
+
+/** Begins conversations read from a Thread-Index. No provider's own thread id has a colon, so the two kinds never meet. */
+export const OUTLOOK_THREAD = 'outlook:'
+
+/** What a conversation is known by in thread_refs: its ids are only unique within a mailbox. */
+export const threadKey = (inboxId: string, thread: string) => `${inboxId}:${thread}`
 
 /** Collects the hints. `readToken` answers the ticket id of a valid signed token within an address or a Message-ID, else null. */
 export async function threadHints(
@@ -53,7 +59,7 @@ function numberIn(subject: string): number | null {
 /** MS-OXOMSG 2.2.1.3: the first 22 bytes name the conversation and every answer adds five. 21 bytes are 28 characters of base64. */
 function providerThread(mail: ParsedMail): string | null {
   const index = firstHeader(mail.headers, 'thread-index')?.replace(/\s+/g, '') ?? ''
-  return /^[A-Za-z0-9+/]{28}/.test(index) ? `outlook:${index.slice(0, 28)}` : null
+  return /^[A-Za-z0-9+/]{28}/.test(index) ? `${OUTLOOK_THREAD}${index.slice(0, 28)}` : null
 }
 
 /** Reply and forward marks of mail programs by language; the colon may be full-width, and Outlook counts: "Re[2]:". */

@@ -1,5 +1,5 @@
 // What one attempt to send means for the message's row and its ticket. `afterAttempt` decides (pure), `recordDelivery` writes.
-import type { SendOutcome } from '../contract/pipeline'
+import type { SendOutcome, SentCopy } from '../contract/pipeline'
 import type { TenantDb } from '../platform/db'
 
 const MINUTE = 60_000
@@ -14,6 +14,7 @@ export type DeliveryState = {
   detail: string
   dueAt: number | null
   sentAt: number | null
+  copy: SentCopy | null
 }
 
 /** Why a message whose fate nobody knows is not sent again by itself: a second copy is worse than a question. */
@@ -24,7 +25,7 @@ export const UNKNOWN_FATE =
 export function afterAttempt(outcome: SendOutcome, attempts: number, now: number, random: number): DeliveryState {
   switch (outcome.result) {
     case 'sent':
-      return { state: 'sent', detail: acceptance(outcome), dueAt: null, sentAt: now }
+      return { state: 'sent', detail: acceptance(outcome), dueAt: null, sentAt: now, copy: outcome.copy }
     case 'failed':
       return failed(sentence(outcome.message, outcome.hint))
     case 'unknown':
@@ -34,13 +35,14 @@ export function afterAttempt(outcome: SendOutcome, attempts: number, now: number
       const reason = sentence(outcome.message, outcome.hint)
       if (wait === undefined) return failed(`Given up after ${attempts} attempts in a day. ${reason}`)
       const dueAt = now + Math.max(Math.round(wait * (1 + random / 5)), outcome.retryAfter ?? 0)
-      return { state: 'queued', detail: reason, dueAt, sentAt: null }
+      return { state: 'queued', detail: reason, dueAt, sentAt: null, copy: null }
     }
   }
 }
 
-function failed(detail: string): DeliveryState {
-  return { state: 'failed', detail, dueAt: null, sentAt: null }
+/** A message that nobody will send by itself any more. */
+export function failed(detail: string): DeliveryState {
+  return { state: 'failed', detail, dueAt: null, sentAt: null, copy: null }
 }
 
 function acceptance({ response, rejected }: Extract<SendOutcome, { result: 'sent' }>): string {
@@ -54,7 +56,7 @@ function sentence(message: string, more: string | null): string {
 }
 
 /**
- * Writes the state, but only while the row is still as this worker left it (`held`). A failure puts a ticket that waits or is done back to
+ * Writes the state, but only while the row is still as this worker left it (`held`), and whatever `also` does in the same batch. A failure puts a ticket that waits or is done back to
  * open, so that somebody sees it (lessons, row 28). Answers whether it was written.
  */
 export async function recordDelivery(
@@ -63,6 +65,7 @@ export async function recordDelivery(
   held: { state: 'queued' | 'sending'; dueAt: number },
   next: DeliveryState,
   now: number,
+  also: D1PreparedStatement[] = [],
 ): Promise<boolean> {
   const [written] = await db.batch([
     db.prepare(
@@ -83,6 +86,7 @@ export async function recordDelivery(
       now,
       next.state,
     ),
+    ...also,
   ])
   return written?.results.length === 1
 }

@@ -52,18 +52,19 @@ export async function renderMessage(
   }
 }
 
-/** The stored message as the sender takes it; `open` reads the same bytes each time. */
+/** The stored message as the sender takes it; `open` reads the same bytes each time. `thread`: the provider's id of its conversation. */
 export function outgoingMime(
   blobs: R2Bucket,
   row: MessageRow,
   stored: { rawKey: string; rawSize: number },
+  thread: string | null,
 ): OutgoingMime {
   const recipients = [row.to, row.cc, row.bcc].flatMap((json) => addresses(json).map(({ email }) => email))
   return {
     envelope: { from: row.fromEmail, to: [...new Set(recipients)] },
     messageId: row.messageId ?? '',
     size: stored.rawSize,
-    thread: null,
+    thread,
     async open() {
       const object = await blobs.get(stored.rawKey)
       if (!object) throw new BlobMissingError(stored.rawKey)

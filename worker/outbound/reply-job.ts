@@ -7,8 +7,9 @@ import { messages } from '../db/tickets'
 import type { Clock } from '../platform/clock'
 import type { TenantDb } from '../platform/db'
 import { log } from '../platform/log'
-import { afterAttempt, type DeliveryState, MOST_ATTEMPTS, recordDelivery, UNKNOWN_FATE } from './deliver'
+import { afterAttempt, type DeliveryState, failed, MOST_ATTEMPTS, recordDelivery, UNKNOWN_FATE } from './deliver'
 import { type MessageRow, outgoingMime, RenderError, renderMessage } from './render'
+import { copyStatements, providerThread } from './sent-copy'
 
 export type OutboundDeps = {
   db(tenantId: string): TenantDb
@@ -36,15 +37,16 @@ export async function runOutbound(deps: OutboundDeps, job: OutboundJob): Promise
     await recordDelivery(db, row.id, { state: 'queued', dueAt: lease }, rendered, deps.clock())
     return
   }
+  const thread = await providerThread(db, row)
   const sendingUntil = deps.clock() + LEASE.send
   if (!(await beginSending(db, row.id, lease, sendingUntil, rendered))) return
-  const mime = outgoingMime(deps.blobs, row, rendered)
+  const mime = outgoingMime(deps.blobs, row, rendered, thread)
   const outcome = await deps.sendMime(job.tenantId, row.inboxId, mime).catch((error): SendOutcome => {
     log.error('outbound.send_threw', { messageId: row.id, error })
     return { result: 'unknown', message: '' }
   })
   const next = afterAttempt(outcome, row.deliveryAttempts, deps.clock(), deps.random())
-  await recordOutcome(db, row.id, sendingUntil, next, deps.clock())
+  await recordOutcome(db, row, sendingUntil, next, deps.clock())
   log.info('outbound.attempt', { messageId: row.id, attempt: row.deliveryAttempts, result: outcome.result })
 }
 
@@ -120,18 +122,19 @@ async function beginSending(
 
 async function recordOutcome(
   db: TenantDb,
-  messageId: string,
+  row: MessageRow,
   dueAt: number,
   next: DeliveryState,
   now: number,
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await recordDelivery(db, messageId, { state: 'sending', dueAt }, next, now)
+      const also = next.copy ? copyStatements(db, row, next.copy, now) : []
+      await recordDelivery(db, row.id, { state: 'sending', dueAt }, next, now, also)
       return
     } catch (error) {
       if (attempt === RECORD_TRIES) throw error
-      log.warn('outbound.record_again', { messageId, error })
+      log.warn('outbound.record_again', { messageId: row.id, error })
     }
   }
 }
@@ -147,7 +150,6 @@ async function settleAbandoned(db: TenantDb, messageId: string, now: number): Pr
     )
     .first<{ dueAt: number }>()
   if (!row) return
-  const unknown: DeliveryState = { state: 'failed', detail: UNKNOWN_FATE, dueAt: null, sentAt: null }
-  await recordDelivery(db, messageId, { state: 'sending', dueAt: row.dueAt }, unknown, now)
+  await recordDelivery(db, messageId, { state: 'sending', dueAt: row.dueAt }, failed(UNKNOWN_FATE), now)
   log.warn('outbound.abandoned', { messageId })
 }

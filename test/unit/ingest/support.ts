@@ -28,6 +28,9 @@ type Wish = {
   subjectNumber?: number
   providerThread?: string | null
   released?: boolean
+  role?: MailItem['role']
+  /** further header fields */
+  headers?: Record<string, string>
 }
 
 /** A mail from ann@customer.test to support@acme.test unless told otherwise. */
@@ -37,7 +40,7 @@ export function mail(wish: Wish = {}): MailItem {
   const kind = wish.kind ?? 'human'
   const from = wish.from === undefined ? 'ann@customer.test' : wish.from
   const parsed: ParsedMail = {
-    headers: [],
+    headers: Object.entries(wish.headers ?? {}).map(([name, value]) => ({ name, value })),
     subject: wish.subject ?? 'Printer on fire',
     from: from === null ? null : { name: '', email: from },
     replyTo: people(wish.replyTo ?? []),
@@ -63,6 +66,7 @@ export function mail(wish: Wish = {}): MailItem {
     receivedAt: wish.receivedAt ?? null,
     released: wish.released ?? false,
     providerThread: wish.providerThread ?? null,
+    role: wish.role ?? null,
     mail: parsed,
     hints: {
       tokenTicketIds: (wish.tokenTickets ?? []).map((ticketId) => ({
@@ -95,6 +99,7 @@ type Known = {
 export function facts(known: Known = {}): Facts {
   const made = emptyFacts()
   made.ownAddresses.add(SUPPORT.email)
+  made.mailbox = SUPPORT
   for (const wish of known.tickets ?? [{}]) {
     const ticket: TicketFact = {
       id: 'tkt_12',

@@ -6,7 +6,7 @@ import { readMessage } from './detail'
 
 /**
  * Puts a failed message back into the queue; its stored MIME and Message-ID stay. Pressing twice queues it once.
- * AppError('not_found'), 'conflict' for a message that was sent or is none of ours.
+ * AppError('not_found'), 'conflict' for a message that was sent, was written elsewhere or is none of ours.
  */
 export async function retryMessage(
   { db, jobs }: { db: TenantDb; jobs: JobSender },
@@ -15,6 +15,11 @@ export async function retryMessage(
 ): Promise<void> {
   const message = await readMessage(db, id)
   if (message.direction !== 'outbound') throw new AppError('conflict', { detail: 'Only a reply can be sent again.' })
+  if (message.ledgerId !== null) {
+    throw new AppError('conflict', {
+      detail: 'This was written in the mailbox itself. Send it again from there, or write a new reply.',
+    })
+  }
   if (message.deliveryState === 'sent') throw new AppError('conflict', { detail: 'This reply has been sent already.' })
   const [queued] = await db.batch([
     db.prepare(

@@ -11,6 +11,7 @@ type InboxRow = {
   id: string
   displayName: string
   emailAddress: string
+  connectionType: string
   config: string | null
   sealed: number
   archivedAt: number | null
@@ -23,8 +24,8 @@ type InboxRow = {
 export async function senderOf(db: TenantDb, inboxId: string, from: string | undefined): Promise<Sender> {
   const { results } = await db
     .prepare(
-      `SELECT id, display_name AS displayName, email_address AS emailAddress, config, credentials IS NOT NULL AS sealed,
-         archived_at AS archivedAt FROM inboxes WHERE tenant_id = ?1`,
+      `SELECT id, display_name AS displayName, email_address AS emailAddress, connection_type AS connectionType, config,
+         credentials IS NOT NULL AS sealed, archived_at AS archivedAt FROM inboxes WHERE tenant_id = ?1`,
     )
     .all<InboxRow>()
   const inbox = results.find((row) => row.id === inboxId)
@@ -37,9 +38,12 @@ export async function senderOf(db: TenantDb, inboxId: string, from: string | und
   if (inbox.archivedAt !== null) {
     throw new AppError('conflict', { detail: 'This inbox is archived. Restore it to send from it.' })
   }
-  if (!inbox.sealed || !hasSmtp(inbox.config)) {
+  if (!inbox.sealed || !canSend(inbox.config)) {
     throw new AppError('conflict', {
-      detail: `${inbox.emailAddress} has no settings for sending yet. An admin can enter its SMTP server under Inboxes.`,
+      detail:
+        inbox.connectionType === 'google'
+          ? `${inbox.emailAddress} is not connected to Google. An admin can connect it under Inboxes.`
+          : `${inbox.emailAddress} has no settings for sending yet. An admin can enter its SMTP server under Inboxes.`,
     })
   }
   return {
@@ -49,9 +53,10 @@ export async function senderOf(db: TenantDb, inboxId: string, from: string | und
   }
 }
 
-function hasSmtp(config: string | null): boolean {
+/** An account sends by itself; a mailbox read by IMAP needs a server to send through. */
+function canSend(config: string | null): boolean {
   const parsed = ConnectionConfig.safeParse(config === null ? null : JSON.parse(config))
-  return parsed.success && parsed.data.smtp !== undefined
+  return parsed.success && (parsed.data.smtp !== undefined || parsed.data.google !== undefined)
 }
 
 /** SQL of "an upload of this tenant that no message has and that has not expired", for the ids in a JSON array and the time. */
