@@ -1,5 +1,6 @@
 // A tenant with an inbox, mails that lie stored in R2 as a fetch leaves them, and ingest with its dependencies under the test's control.
 import { env } from 'cloudflare:test'
+import type { MailRole } from '../../../worker/contract/inboxes'
 import type { Job } from '../../../worker/contract/jobs'
 import type { StoredMail } from '../../../worker/contract/pipeline'
 import { type IngestDeps, ingestStored } from '../../../worker/ingest/ingest-job'
@@ -8,17 +9,26 @@ import { tenantDb } from '../../../worker/platform/db'
 import { newId, sha256Hex } from '../../../worker/platform/ids'
 import { makeTenant, type TestTenant } from '../../support/session'
 
+/** `thread` and `role` as a provider with conversations and folders tells them. */
+export type StoreOptions = {
+  identity?: string
+  inboxId?: string
+  receivedAt?: number | null
+  digest?: null
+  thread?: string
+  role?: MailRole
+}
+
 export type World = TestTenant & {
+  /** the address of its inbox */
+  address: string
   inboxId: string
   /** what the ingest under test has sent */
   jobs: Job[]
   now: number
   deps: IngestDeps
   /** Puts a raw mail in R2 with its ledger row, as a fetch does. `size` may lie, to be treated as a large mail. */
-  store(
-    raw: string | Uint8Array,
-    options?: { identity?: string; inboxId?: string; receivedAt?: number | null; digest?: null },
-  ): Promise<string>
+  store(raw: string | Uint8Array, options?: StoreOptions): Promise<string>
   /** Stores and ingests raw mails, one batch. Returns their ledger ids. */
   deliver(...raws: (string | Uint8Array)[]): Promise<string[]>
   ingest(ids: string[], inboxId?: string): Promise<void>
@@ -28,12 +38,14 @@ export type World = TestTenant & {
 
 export async function makeWorld(): Promise<World> {
   const tenant = await makeTenant()
-  const inboxId = await addInbox(tenant.tenantId, `support@${tenant.tenantId.slice(4)}.test`)
+  const address = `support@${tenant.tenantId.slice(4)}.test`
+  const inboxId = await addInbox(tenant.tenantId, address)
   const jobs: Job[] = []
   let serial = 0
   const world: World = {
     ...tenant,
     inboxId,
+    address,
     jobs,
     now: Date.UTC(2026, 9, 20, 12),
     deps: {
@@ -53,13 +65,22 @@ export async function makeWorld(): Promise<World> {
       const key = await rawKey(tenant.tenantId, inbox, identity)
       await env.BLOBS.put(key, bytes)
       await env.DB.prepare(
-        `INSERT INTO ledger (id, tenant_id, inbox_id, identity, ref, state, raw_key, size, digest, received_at, due_at, created_at, updated_at)
-         VALUES (?, ?, ?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO ledger (id, tenant_id, inbox_id, identity, ref, state, raw_key, size, digest, received_at, role, due_at, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
         .bind(
-          ...[id, tenant.tenantId, inbox, identity, JSON.stringify({ identity }), key, bytes.length],
+          ...[
+            id,
+            tenant.tenantId,
+            inbox,
+            identity,
+            JSON.stringify({ identity, thread: options.thread }),
+            key,
+            bytes.length,
+          ],
           options.digest === null ? null : await sha256Hex(bytes),
           options.receivedAt ?? null,
+          options.role ?? null,
           ...[world.now, world.now, world.now],
         )
         .run()
