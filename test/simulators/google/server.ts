@@ -3,6 +3,7 @@
 import { createContracts } from './contracts.ts'
 import { controlRoutes } from './control.ts'
 import { refusal, spoil, takeFault } from './faults.ts'
+import { gmailPart } from './gmail.ts'
 import { createRouter, type Dispatch, encodeBody, listen, type Route, type SimResponse } from './http.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { html, page } from './pages.ts'
@@ -32,7 +33,7 @@ export async function startGoogle(
     state,
   )
   const identity = createIdentity(world)
-  const parts: Part[] = []
+  const parts: Part[] = [gmailPart]
   const routes = [
     ...identity.routes,
     ...parts.flatMap((part) => part(world, identity)),
@@ -43,6 +44,7 @@ export async function startGoogle(
     url: server.url,
     world,
     async close() {
+      world.events.emit('close')
       await server.close()
       world.save()
     },

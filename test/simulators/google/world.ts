@@ -55,6 +55,8 @@ type Events = {
   mailbox: [email: string, historyId: string]
   /** the clock was set or advanced by hand */
   clock: [now: number]
+  /** the world ends: timers are to stop */
+  close: []
 }
 
 export type World = {

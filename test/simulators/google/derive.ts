@@ -1,0 +1,217 @@
+// What the Gmail API answers about a stored mail: snippet, part tree, full, metadata, minimal and raw formats, all derived from the raw bytes.
+// Pure apart from a cache of snippets. Shares nothing with the product's parser.
+import { randomBytes } from 'node:crypto'
+import { decodeText, decodeWords, type Field, field, quotedPrintable, readHead, structured } from './gmail-mime.ts'
+import type { StoredMessage } from './store.ts'
+
+export type Format = 'full' | 'metadata' | 'minimal' | 'raw'
+
+/** One node of the MIME tree; `start` and `end` are the body's offsets in the raw bytes. */
+type Part = {
+  partId: string
+  fields: Field[]
+  mimeType: string
+  charset: string
+  filename: string
+  start: number
+  end: number
+  parts: Part[]
+}
+
+type PartJson = {
+  partId: string
+  mimeType: string
+  filename: string
+  headers: { name: string; value: string }[]
+  body: { attachmentId?: string; size: number; data?: string }
+  parts?: PartJson[]
+}
+
+const MAX_DEPTH = 50
+/** Raw mails above this are answered as a stream. */
+const STREAM_FROM = 1024 * 1024
+/** Bytes turned to base64 at once; a multiple of three. */
+const CHUNK = 3 * 64 * 1024
+const SNIPPET_LENGTH = 200
+
+/**
+ * The message in a format, its keys in the order the real service answers. A raw format over 1 MiB is JSON as a stream of bytes.
+ * `names` limits the headers of the metadata format.
+ */
+export function formatMessage(
+  message: StoredMessage,
+  raw: Buffer,
+  format: Format,
+  names: readonly string[] = [],
+): object | AsyncIterable<Buffer> {
+  const head = {
+    id: message.id,
+    threadId: message.threadId,
+    ...(message.labelIds.length > 0 && { labelIds: message.labelIds }),
+    snippet: snippetOf(message, raw),
+  }
+  const tail = { historyId: message.historyId, internalDate: String(message.internalDate) }
+  const sizeEstimate = message.size
+  if (format === 'minimal') return { ...head, sizeEstimate, ...tail }
+  if (format === 'raw') {
+    if (raw.length > STREAM_FROM) return streamed({ ...head, sizeEstimate }, raw, tail)
+    return { ...head, sizeEstimate, raw: base64url(raw), ...tail }
+  }
+  const payload = format === 'full' ? partJson(raw, tree(raw), message.id) : metadataPayload(raw, names)
+  return { ...head, payload, sizeEstimate, ...tail }
+}
+
+/** Base64 with the URL alphabet and its padding, as Google writes bytes. */
+export function base64url(bytes: Buffer): string {
+  const text = bytes.toString('base64url')
+  return text.padEnd(Math.ceil(text.length / 4) * 4, '=')
+}
+
+async function* streamed(head: object, raw: Buffer, tail: object): AsyncIterable<Buffer> {
+  yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"raw":"`)
+  for (let at = 0; at < raw.length; at += CHUNK) yield Buffer.from(base64url(raw.subarray(at, at + CHUNK)))
+  yield Buffer.from(`",${JSON.stringify(tail).slice(1)}`)
+}
+
+function metadataPayload(raw: Buffer, names: readonly string[]) {
+  const { fields } = readHead(raw)
+  const wanted = new Set(names.map((name) => name.toLowerCase()))
+  const headers = headersJson(fields).filter(({ name }) => wanted.size === 0 || wanted.has(name.toLowerCase()))
+  return { mimeType: structured(field(fields, 'content-type')).token || 'text/plain', headers }
+}
+
+const headersJson = (fields: Field[]) => fields.map(({ name, value }) => ({ name, value: decodeWords(value) }))
+
+function partJson(raw: Buffer, part: Part, messageId: string): PartJson {
+  const json: PartJson = {
+    partId: part.partId,
+    mimeType: part.mimeType,
+    filename: part.filename,
+    headers: headersJson(part.fields),
+    body: { size: 0 },
+  }
+  if (part.parts.length > 0) {
+    json.parts = part.parts.map((child) => partJson(raw, child, messageId))
+    return json
+  }
+  const bytes = content(raw, part)
+  if (part.filename === '' && part.mimeType.startsWith('text/')) {
+    const utf8 = Buffer.from(decodeText(bytes, part.charset) ?? bytes.toString('latin1'))
+    json.body = { size: utf8.length, data: base64url(utf8) }
+  } else json.body = { attachmentId: attachmentId(messageId, part.partId), size: bytes.length }
+  return json
+}
+
+/** Attachment ids change with every answer, as Gmail's do. */
+function attachmentId(messageId: string, partId: string): string {
+  const inner = JSON.stringify([messageId, partId, randomBytes(6).toString('hex')])
+  return `ANGjdJ${Buffer.from(inner).toString('base64url')}`
+}
+
+/** The decoded bytes of the attachment with that id, or null where it names no part of this message. */
+export function attachmentBytes(message: StoredMessage, raw: Buffer, id: string): Buffer | null {
+  let named: unknown
+  try {
+    named = JSON.parse(Buffer.from(id.replace(/^ANGjdJ/, ''), 'base64url').toString())
+  } catch {
+    return null
+  }
+  if (!Array.isArray(named) || named[0] !== message.id) return null
+  const part = leaves(tree(raw)).find(({ partId }) => partId === named[1])
+  return part ? content(raw, part) : null
+}
+
+/** Whether the mail carries something with a file name, for `has:attachment`. */
+export const hasAttachment = (raw: Buffer): boolean => leaves(tree(raw)).some(({ filename }) => filename !== '')
+
+/** The text a person would read, for searches and snippets. */
+export function readableText(raw: Buffer): string {
+  const texts = leaves(tree(raw)).filter((part) => part.filename === '' && part.mimeType.startsWith('text/'))
+  const best = texts.find((part) => part.mimeType === 'text/plain') ?? texts[0]
+  if (!best) return ''
+  const bytes = content(raw, best)
+  const text = decodeText(bytes, best.charset) ?? bytes.toString('latin1')
+  return best.mimeType === 'text/html' ? withoutTags(text) : text
+}
+
+const withoutTags = (html: string) =>
+  html
+    .replace(/<(style|script|title)\b[\s\S]*?<\/\1>/gi, ' ')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/&nbsp;/g, ' ')
+    .replace(/&lt;/g, '<')
+    .replace(/&gt;/g, '>')
+    .replace(/&quot;/g, '"')
+    .replace(/&amp;/g, '&')
+
+const snippets = new WeakMap<StoredMessage, string>()
+
+/** The first words of the text, escaped for HTML as Gmail's are. */
+export function snippetOf(message: StoredMessage, raw: Buffer): string {
+  const known = snippets.get(message)
+  if (known !== undefined) return known
+  const words = readableText(raw).slice(0, 4000).replace(/\s+/g, ' ').trim().slice(0, SNIPPET_LENGTH)
+  const snippet = words
+    .toWellFormed()
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/"/g, '&quot;')
+    .replace(/'/g, '&#39;')
+  snippets.set(message, snippet)
+  return snippet
+}
+
+function leaves(part: Part): Part[] {
+  return part.parts.length === 0 ? [part] : part.parts.flatMap(leaves)
+}
+
+function content(raw: Buffer, part: Part): Buffer {
+  const bytes = raw.subarray(part.start, part.end)
+  const encoding = field(part.fields, 'content-transfer-encoding')?.toLowerCase()
+  if (encoding === 'base64') return Buffer.from(bytes.toString('latin1'), 'base64')
+  if (encoding === 'quoted-printable') return quotedPrintable(bytes)
+  return bytes
+}
+
+function tree(raw: Buffer, start = 0, end = raw.length, partId = '', depth = 0): Part {
+  const { fields, bodyStart } = readHead(raw, start, end)
+  const type = structured(field(fields, 'content-type'))
+  const disposition = structured(field(fields, 'content-disposition'))
+  const part: Part = {
+    partId,
+    fields,
+    mimeType: /^[^/\s]+\/[^/\s]+$/.test(type.token) ? type.token : 'text/plain',
+    charset: type.params.charset || 'utf-8',
+    filename: decodeWords(disposition.params.filename ?? type.params.name ?? ''),
+    start: bodyStart,
+    end,
+    parts: [],
+  }
+  if (!part.mimeType.startsWith('multipart/') || !type.params.boundary || depth >= MAX_DEPTH) return part
+  const inner = between(raw, bodyStart, end, type.params.boundary)
+  part.parts = inner.map(([from, to], index) =>
+    tree(raw, from, to, partId === '' ? String(index) : `${partId}.${index}`, depth + 1),
+  )
+  return part
+}
+
+/** The ranges between the delimiter lines of a boundary, without the line end that belongs to the delimiter. */
+function between(raw: Buffer, start: number, end: number, boundary: string): [number, number][] {
+  const delimiter = Buffer.from(`--${boundary}`)
+  const ranges: [number, number][] = []
+  let open = -1
+  for (let at = raw.indexOf(delimiter, start); at >= 0 && at < end; at = raw.indexOf(delimiter, at + 1)) {
+    if (at > start && raw[at - 1] !== 10) continue
+    const after = at + delimiter.length
+    const closing = raw[after] === 45 && raw[after + 1] === 45
+    const newline = raw.indexOf(10, after)
+    const lineEnd = newline < 0 ? end : newline
+    if (!closing && raw.subarray(after, lineEnd).toString('latin1').trim() !== '') continue
+    if (open >= 0) ranges.push([open, Math.max(open, at - (raw[at - 2] === 13 ? 2 : 1))])
+    open = closing ? -1 : Math.min(lineEnd + 1, end)
+    if (closing) break
+  }
+  if (open >= 0) ranges.push([open, end])
+  return ranges
+}
