@@ -53,7 +53,7 @@ describe('the words', () => {
 
   it('offer the other address after a mismatch, and only where it is known', () => {
     const words = connectWords({ connect: 'mismatch', address: 'other@acme.example' }, inbox)
-    expect(words).toMatchObject({ useAddress: 'other@acme.example', again: 'Try again' })
+    expect(words).toMatchObject({ useAddress: 'other@acme.example', again: 'Try again', chooseAccount: true })
     expect(words?.title).toContain('other@acme.example')
     expect(words?.text).toContain('support@acme.example')
     expect(connectWords({ connect: 'mismatch' }, inbox)?.useAddress).toBeNull()

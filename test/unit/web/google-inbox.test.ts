@@ -53,24 +53,32 @@ describe('what a Google inbox asks of a person', () => {
 
 describe('how new mail is noticed', () => {
   it('is push only when the server says so', () => {
-    expect(deliveryWords(inbox({ delivery: { ...poll, mode: 'push', pollSeconds: null } }))?.short).toBe('Push')
-    expect(deliveryWords(inbox())).toMatchObject({ short: 'Polling' })
-    expect(deliveryWords(inbox())?.text).toContain('every 60 s')
+    expect(deliveryWords(inbox({ delivery: { ...poll, mode: 'push', pollSeconds: null } })).mode).toBe('Push')
+    expect(deliveryWords(inbox())).toMatchObject({ mode: 'Polling' })
+    expect(deliveryWords(inbox()).text).toContain('every 60 s')
   })
 
   it('says why it is polling: no topic, no announcement yet, none any more', () => {
     const expiresAt = '2026-11-27T12:00:00.000Z'
-    expect(deliveryWords(inbox())?.text).toContain('docs/operations.md')
-    expect(deliveryWords(inbox({ delivery: { ...poll, expiresAt } }))?.text).toContain('first announcement')
+    expect(deliveryWords(inbox()).text).toContain('docs/operations.md')
+    expect(deliveryWords(inbox({ delivery: { ...poll, expiresAt } })).text).toContain('first announcement')
     const lastPushAt = '2026-11-20T10:00:00.000Z'
-    expect(deliveryWords(inbox({ delivery: { ...poll, expiresAt, lastPushAt } }))?.text).toContain('lately has not')
-    expect(deliveryWords(inbox({ delivery: { ...poll, problem: 'No grant.' } }))?.text).not.toContain('operations.md')
+    expect(deliveryWords(inbox({ delivery: { ...poll, expiresAt, lastPushAt } })).text).toContain('lately has not')
+    expect(deliveryWords(inbox({ delivery: { ...poll, problem: 'No grant.' } })).text).not.toContain('operations.md')
   })
 
-  it('says nothing of an inbox that is not checked', () => {
-    expect(deliveryWords(inbox({ status: 'error' }))).toBeNull()
-    expect(deliveryWords(inbox({ pausedAt: '2026-11-20T11:00:00.000Z' }))).toBeNull()
-    expect(deliveryWords(inbox({ archivedAt: '2026-11-20T11:00:00.000Z' }))).toBeNull()
+  it('claims neither for an inbox whose checks fail or have stopped', () => {
+    const pushed = { ...poll, mode: 'push' as const, pollSeconds: null }
+    expect(deliveryWords(inbox({ status: 'error', delivery: pushed }))).toMatchObject({
+      mode: null,
+      text: expect.stringContaining('goes on trying'),
+    })
+    for (const stopped of [{ pausedAt: '2026-11-20T11:00:00.000Z' }, { archivedAt: '2026-11-20T11:00:00.000Z' }]) {
+      expect(deliveryWords(inbox({ ...stopped, delivery: pushed }))).toMatchObject({
+        mode: null,
+        text: expect.stringContaining('nothing looks'),
+      })
+    }
   })
 })
 

@@ -20,7 +20,7 @@ export function ConnectResultAlert({ inbox, search }: { inbox: InboxAnswer; sear
 
   const words = told && connectWords(told, inbox)
   if (!words) return null
-  const { good, title, text, list, again, useAddress } = words
+  const { good, title, text, list, again, chooseAccount, useAddress } = words
   return (
     <Alert
       color={good ? 'pine' : 'red'}
@@ -52,7 +52,7 @@ export function ConnectResultAlert({ inbox, search }: { inbox: InboxAnswer; sear
               </Button>
             )}
             {again && (
-              <Button size="xs" loading={leaving} onClick={() => connect({})}>
+              <Button size="xs" loading={leaving} onClick={() => connect(chooseAccount ? { chooseAccount } : {})}>
                 {again}
               </Button>
             )}

@@ -39,6 +39,8 @@ export type ConnectWords = {
   list: string[]
   /** the button that starts again; null where there is nothing to start */
   again: string | null
+  /** whether starting again has to offer a choice of accounts: the one that is signed in was the wrong one */
+  chooseAccount: boolean
   /** the address that the inbox may take instead; null where that is no choice */
   useAddress: string | null
 }
@@ -58,7 +60,7 @@ export function connectWords(
   { connect, address, missing, reason }: ConnectSearch,
   inbox: Pick<InboxAnswer, 'emailAddress' | 'status' | 'pausedAt'>,
 ): ConnectWords | null {
-  const plain = { good: false, list: [], again: 'Try again', useAddress: null }
+  const plain = { good: false, list: [], again: 'Try again', chooseAccount: false, useAddress: null }
   switch (connect) {
     case undefined:
       return null
@@ -86,6 +88,7 @@ export function connectWords(
             ? 'Give the inbox the other address, or try again and choose the right account.'
             : 'Try again and choose the right account.'
         }`,
+        chooseAccount: true,
         useAddress: address ?? null,
       }
     case 'missing_scopes':
@@ -101,6 +104,7 @@ export function connectWords(
         ...plain,
         title: 'Another inbox has this address',
         text: `${address ?? 'The address of this account'} already belongs to another inbox of your workspace, so nothing was stored. Use that inbox, or try again with the account ${inbox.emailAddress}.`,
+        chooseAccount: true,
       }
     case 'expired':
       return {

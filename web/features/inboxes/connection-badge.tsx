@@ -13,15 +13,14 @@ const TYPES: Partial<Record<InboxAnswer['connectionType'], { label: string; icon
 
 export function ConnectionBadges({ inbox }: { inbox: InboxAnswer }) {
   const type = TYPES[inbox.connectionType]
-  const delivery = inbox.connectionType === 'google' ? deliveryWords(inbox) : null
+  const mode = inbox.connectionType === 'google' ? deliveryWords(inbox).mode : null
   return (
     <Group gap={6} my={4}>
       {type && <WordBadge icon={type.icon}>{type.label}</WordBadge>}
-      {delivery && (
-        <WordBadge
-          icon={delivery.short === 'Push' ? <IconBolt size={12} aria-hidden /> : <IconRefresh size={12} aria-hidden />}
-        >
-          {delivery.short}
+      {mode === 'Push' && <WordBadge icon={<IconBolt size={12} aria-hidden />}>Push</WordBadge>}
+      {mode === 'Polling' && (
+        <WordBadge icon={<IconRefresh size={12} aria-hidden />}>
+          {inbox.delivery.problem ? 'Polling, push does not work' : 'Polling'}
         </WordBadge>
       )}
     </Group>

@@ -16,8 +16,8 @@ export function DeliverySection({ inbox }: { inbox: InboxAnswer }) {
   return (
     <Section
       title="How new mail is noticed"
-      lead={words?.text ?? 'At present this inbox is not checked for new mail.'}
-      actions={words && <StateBadge tone={words.short === 'Push' ? 'good' : 'waiting'}>{words.short}</StateBadge>}
+      lead={words.text}
+      actions={words.mode && <StateBadge tone={words.mode === 'Push' ? 'good' : 'waiting'}>{words.mode}</StateBadge>}
     >
       <dl className={classes.facts}>
         <Fact name="Last push">{lastPushAt ? <Time iso={lastPushAt} form="relative" /> : 'None yet'}</Fact>
@@ -29,7 +29,7 @@ export function DeliverySection({ inbox }: { inbox: InboxAnswer }) {
           </Fact>
         )}
       </dl>
-      {words && problem && (
+      {words.mode && problem && (
         <Alert color="yellow" icon={<IconAlertTriangle />} title="Push does not work yet" mt="sm">
           <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
             {problem}

@@ -4,17 +4,23 @@ import type { InboxAnswer } from '../../../worker/contract/inboxes'
 type Inbox = Pick<InboxAnswer, 'delivery' | 'status' | 'statusDetail' | 'pausedAt' | 'archivedAt'>
 
 export type DeliveryWords = {
-  /** one or two words for lists */
-  short: 'Push' | 'Polling'
+  /** what is at work; null where nothing is */
+  mode: 'Push' | 'Polling' | null
   text: string
 }
 
-/** What is known to work: push only once Google has announced something. `null` where nothing is checked at all. */
-export function deliveryWords(inbox: Inbox): DeliveryWords | null {
-  if (!isChecked(inbox)) return null
+/** What is known to work: push only once Google has announced something, and nothing while checks fail. */
+export function deliveryWords(inbox: Inbox): DeliveryWords {
+  if (!isChecked(inbox)) {
+    const retried = inbox.status === 'error' && !inbox.pausedAt && !inbox.archivedAt
+    const text = retried
+      ? 'The last check failed; Postroom goes on trying.'
+      : 'At present nothing looks for new mail here.'
+    return { mode: null, text }
+  }
   const { mode, pollSeconds, expiresAt, problem, lastPushAt } = inbox.delivery
   if (mode === 'push') {
-    return { short: 'Push', text: 'Google announces new mail, so it arrives within seconds.' }
+    return { mode: 'Push', text: 'Google announces new mail, so it arrives within seconds.' }
   }
   const every = pollSeconds ? `Postroom checks for new mail every ${pollSeconds} s.` : 'Postroom checks for new mail.'
   const why = problem
@@ -24,11 +30,11 @@ export function deliveryWords(inbox: Inbox): DeliveryWords | null {
       : lastPushAt === null
         ? ' Push is set up and waits for its first announcement.'
         : ' Google was asked to announce it, but lately has not; checking goes on until it does.'
-  return { short: 'Polling', text: `${every}${why}` }
+  return { mode: 'Polling', text: `${every}${why}` }
 }
 
 /** Whether the inbox is being checked for mail, by whatever way. */
-export function isChecked(inbox: Inbox): boolean {
+function isChecked(inbox: Inbox): boolean {
   return inbox.status === 'connected' && !inbox.pausedAt && !inbox.archivedAt
 }
 

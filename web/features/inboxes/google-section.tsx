@@ -9,31 +9,24 @@ import { Permissions } from './permissions'
 
 export function GoogleSection({ inbox }: { inbox: InboxAnswer }) {
   const google = inbox.connection?.google
-  const needed = accessNeeded(inbox)
+  // What was granted once says nothing where the access has ended.
+  const valid = google !== undefined && accessNeeded(inbox) === null
   return (
     <Section
       title="Google account"
       lead={
         google ? (
-          <>
-            {google.address}, allowed <Time iso={new Date(google.grantedAt).toISOString()} form="moment" />
-          </>
+          <Account address={google.address} grantedAt={google.grantedAt} valid={valid} />
         ) : (
           'No account is connected.'
         )
       }
     >
       <Stack gap="sm">
-        {google ? (
-          <Permissions scopes={google.scopes} />
-        ) : (
-          <>
-            <Text size="sm">Google will ask you to allow this:</Text>
-            <Permissions scopes={null} />
-          </>
-        )}
+        {!valid && <Text size="sm">Google will ask you to allow this:</Text>}
+        <Permissions scopes={valid && google ? google.scopes : null} />
         {/* Where access is needed, the notice above has the button. */}
-        {needed === null && (
+        {accessNeeded(inbox) === null && (
           <ConnectGoogleButton inboxId={inbox.id} variant="default">
             Reconnect
           </ConnectGoogleButton>
@@ -45,5 +38,13 @@ export function GoogleSection({ inbox }: { inbox: InboxAnswer }) {
         </Text>
       </Stack>
     </Section>
+  )
+}
+
+function Account({ address, grantedAt, valid }: { address: string; grantedAt: number; valid: boolean }) {
+  return (
+    <>
+      {address}, {valid ? 'allowed' : 'was allowed'} <Time iso={new Date(grantedAt).toISOString()} form="moment" />
+    </>
   )
 }

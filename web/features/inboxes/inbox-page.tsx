@@ -67,7 +67,7 @@ export function InboxPage() {
     >
       {mayManage && <ConnectResultAlert inbox={inbox.data} search={search} />}
       <StatusSection inbox={inbox.data} mayManage={mayManage} />
-      {inbox.data.connectionType === 'google' && inbox.data.connectedAt && !inbox.data.archivedAt && (
+      {inbox.data.connectionType === 'google' && inbox.data.connectedAt && !accessNeeded(inbox.data) && (
         <DeliverySection inbox={inbox.data} />
       )}
       {inbox.data.connectionType === 'forward' && <ForwardSection address={inbox.data.emailAddress} />}

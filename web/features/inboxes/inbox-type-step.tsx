@@ -14,7 +14,7 @@ const CHOICES: { value: Type; label: string; description: string }[] = [
     value: 'google',
     label: 'Google (Gmail or Workspace)',
     description:
-      'Sign in with Google, no password to type. New mail arrives within seconds and replies are sent by Gmail itself.',
+      'Sign in with Google, no password to type. New mail can be pushed within seconds, and replies are sent by Gmail itself.',
   },
   {
     value: 'forward',

@@ -149,7 +149,7 @@ function GoogleInstead({ onChoose }: { onChoose: () => void }) {
     <Alert color="gray" icon={<IconBrandGoogle />} title="This mailbox is with Google">
       <Group justify="space-between" gap="sm">
         <Text size="sm" flex="1 1 14rem">
-          Signed in with Google it needs no app password, and new mail arrives within seconds.
+          Signed in with Google it needs no app password, and new mail can be pushed within seconds.
         </Text>
         <Button size="xs" variant="default" onClick={onChoose}>
           Use Google instead

@@ -6,7 +6,7 @@ import { isGranted, PERMISSION_LABEL, PERMISSION_REASON, PERMISSIONS } from './g
 /** `scopes`: what was granted; null: nothing was asked yet, so the list says why each will be. */
 export function Permissions({ scopes }: { scopes: readonly string[] | null }) {
   return (
-    <List spacing={6} size="sm" center={scopes !== null} aria-label="Permissions">
+    <List spacing={6} size="sm" p={0} center={scopes !== null} aria-label="Permissions">
       {PERMISSIONS.map((permission) => {
         const granted = scopes === null ? null : isGranted(permission, scopes)
         return (

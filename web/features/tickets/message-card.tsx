@@ -34,8 +34,12 @@ export function MessageCard({ message, ticketId }: Props) {
         <div className={classes.who}>
           <Text size="sm" component="div" className={classes.from}>
             <b>{author}</b>
-            {direction === 'outbound' && <span className={classes.address}>as {addressText(from)}</span>}
-            {direction === 'inbound' && from.name && <span className={classes.address}>{from.email}</span>}
+            {direction === 'outbound' && message.authorId !== null && (
+              <span className={classes.address}>as {addressText(from)}</span>
+            )}
+            {direction !== 'note' && message.authorId === null && from.name && (
+              <span className={classes.address}>{from.email}</span>
+            )}
             {direction === 'note' && (
               <Badge size="sm" variant="default" tt="none" leftSection={<IconNote size={12} />}>
                 Note, only your team sees it
