@@ -27,6 +27,7 @@ import { log } from './platform/log'
 import { systemDb } from './platform/system-db'
 import { syncRoutes } from './sync/connect.routes'
 import { realProvider } from './sync/mailbox'
+import { pushRoutes } from './sync/push.routes'
 import { prepareRelease } from './sync/release-grant'
 
 const VERSION = '0.1.0'
@@ -67,6 +68,7 @@ export function createApp(modules: WorkerModule[]) {
     .route('/api', messageRoutes)
     .route('/api', attachmentRoutes)
     .route('/api', ingestRoutes)
+    .route('/api', pushRoutes)
 
   app.get('/api/openapi.json', publicRoute('This list of routes'), answers(200, z.looseObject({})), (c) =>
     c.json(openApi(routeTable(app), VERSION)),
@@ -97,6 +99,7 @@ const releaseConnection =
       clock: c.get('clock'),
       fetch: (...args: Parameters<typeof fetch>) => fetch(...args),
       makeProvider: realProvider(settings),
+      object: (id: string) => c.env.INBOX.get(c.env.INBOX.idFromName(id)),
     }
     return prepareRelease(deps, inboxId)
   }

@@ -35,8 +35,9 @@ export function createWorker(modules: WorkerModule[]): ExportedHandler<Env> {
       await sweep({
         ...coreOf(env),
         system: systemDb(env.DB),
-        poke: (owner) => inboxObject(env, owner.inboxId).poke(owner),
+        poke: (owner, hint) => inboxObject(env, owner.inboxId).poke(owner, hint),
         pollInterval: settingsOf(env).POSTROOM_POLL_SECONDS * 1000,
+        watches: settingsOf(env).GOOGLE_PUBSUB_TOPIC !== undefined,
       })
       await drainSearchQueues(env)
       await removeExpired(systemDb(env.DB), systemClock())

@@ -17,6 +17,7 @@ export type AppErrorCode =
   | 'connection_failed'
   | 'attachment_not_stored'
   | 'not_in_this_edition'
+  | 'unavailable'
   | 'internal'
 
 /** `detail` is shown to people: plain words, no secret. `fields` are per-field messages of a form. */

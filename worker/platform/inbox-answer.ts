@@ -6,17 +6,27 @@ import { iso } from './clock'
 export type InboxRow = typeof inboxes.$inferSelect
 type Context = { now: number; pollSeconds: number; unaccounted: number; mayManage: boolean }
 
+/** Seconds between the checks of an inbox that is told of new mail: a safety net, five intervals, at most a quarter of an hour. */
+export function pushPaceSeconds(pollSeconds: number): number {
+  return Math.max(pollSeconds, Math.min(5 * pollSeconds, 900))
+}
+
 /** A polled inbox without a successful check for this long (ms, or five intervals) is not called connected, whatever its row says. */
 const SILENCE = 5 * 60_000
 
 /** The public shape of an inbox. `pollSeconds` is the polling interval, `unaccounted` the ledger rows without a disposition. */
 export function inboxAnswer(row: InboxRow, context: Context): InboxAnswer {
-  const polled = row.connectionType === 'imap'
-  const polling = polled && row.credentials !== null && row.pausedAt === null && row.archivedAt === null
+  const checked = row.connectionType !== 'forward'
+  const checking = checked && row.credentials !== null && row.pausedAt === null && row.archivedAt === null
+  const pushed = checked ? checking && row.deliveryMode === 'push' : true
+  const pace = pushed ? pushPaceSeconds(context.pollSeconds) : context.pollSeconds
+  const stored = repairable(row, parsed(StatusDetail, row.statusDetail))
   // Both a check and the login of a connect prove something; 0: nothing ever has.
   const proven = Math.max(row.lastSyncAt ?? 0, row.connectedAt ?? 0)
+  // While a provider wants to be left alone nothing can be proven, and the inbox says so already.
+  const throttled = stored?.until !== undefined && Date.parse(stored.until) > context.now
   const silent =
-    polling && row.status === 'connected' && context.now - proven > Math.max(SILENCE, 5 * context.pollSeconds * 1000)
+    checking && row.status === 'connected' && !throttled && context.now - proven > Math.max(SILENCE, 5 * pace * 1000)
   const config = parsed(ConnectionConfig, row.config)
   return {
     id: row.id,
@@ -27,7 +37,7 @@ export function inboxAnswer(row: InboxRow, context: Context): InboxAnswer {
     status: silent ? 'error' : row.status,
     statusDetail: silent
       ? { code: 'no_recent_check', message: `No check has succeeded since ${iso(proven)}.`, action: 'wait' }
-      : parsed(StatusDetail, row.statusDetail),
+      : stored,
     connectedAt: iso(row.connectedAt),
     lastSyncAt: iso(row.lastSyncAt),
     lastError: row.lastError,
@@ -35,19 +45,25 @@ export function inboxAnswer(row: InboxRow, context: Context): InboxAnswer {
     pausedAt: iso(row.pausedAt),
     pauseReason: row.pauseReason,
     delivery: {
-      mode: polled ? 'poll' : 'push',
-      pollSeconds: polled ? context.pollSeconds : null,
-      lastPushAt: polled ? null : iso(row.lastSyncAt),
-      expiresAt: null,
-      nextPollAt: polling ? iso(row.nextPollAt) : null,
-      problem: null,
+      mode: pushed ? 'push' : 'poll',
+      pollSeconds: pushed ? null : context.pollSeconds,
+      lastPushAt: iso(checked ? row.lastPushAt : row.lastSyncAt),
+      expiresAt: checking ? iso(row.gmailWatchExpiresAt) : null,
+      nextPollAt: checking ? iso(row.nextPollAt) : null,
+      problem: checking ? row.pushProblem : null,
     },
     autoResponse: parsed(AutoResponse, row.autoResponse) ?? { enabled: false, subject: '', body: '' },
     importDays: row.importDays,
-    canSend: row.credentials !== null && config?.smtp !== undefined,
+    canSend: row.credentials !== null && (config?.smtp !== undefined || config?.google !== undefined),
     connection: context.mayManage ? config : null,
     unaccounted: context.unaccounted,
   }
+}
+
+/** An account has no settings to edit: whatever a person can mend there, a reconnect mends. */
+function repairable(row: InboxRow, detail: StatusDetail | null): StatusDetail | null {
+  const account = row.connectionType === 'google' || row.connectionType === 'microsoft'
+  return account && detail?.action === 'edit_connection' ? { ...detail, action: 'reconnect' } : detail
 }
 
 /** A JSON column read through its schema; what does not fit is null, so that one damaged column never hides an inbox. */

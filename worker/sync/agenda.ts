@@ -1,7 +1,10 @@
 // What an inbox has to do and when, over the one alarm a Durable Object has. Pure; no clock.
 
-/** Task → time it is due, ms since the epoch. A missing task is not wanted. `renew` and `reconcile` serve providers with push. */
-export type Agenda = { sync?: number; renew?: number; reconcile?: number }
+/**
+ * Task → time it is due, ms since the epoch. A missing task is not wanted. `sync` looks for new mail, `fetch` sends a fetch job that had
+ * to wait for its provider, `renew` keeps the provider's standing order for push.
+ */
+export type Agenda = { sync?: number; fetch?: number; renew?: number }
 export type Task = keyof Agenda
 
 /** When the alarm has to fire next; null when there is nothing to do. */
@@ -21,6 +24,12 @@ export function dueTasks(agenda: Agenda, now: number): Task[] {
 /** Brings a task forward to `due`; one that is due earlier already stays. */
 export function advance(agenda: Agenda, task: Task, due: number): Agenda {
   return { ...agenda, [task]: Math.min(agenda[task] ?? due, due) }
+}
+
+/** Takes a task off. */
+export function drop(agenda: Agenda, task: Task): Agenda {
+  const { [task]: _dropped, ...rest } = agenda
+  return rest
 }
 
 /** Puts a task at `due`, whatever was planned. */

@@ -8,7 +8,7 @@ import type { UploadProgress } from './raw-store'
 /** How long a claim holds a row without a sign of life, ms. */
 export const LEASE = 60_000
 /** Rows per claim. */
-const BATCH = 50
+export const BATCH = 50
 /** Bytes per claim by the sizes the provider told; a single larger message comes alone. */
 const BATCH_BYTES = 8 * 1024 * 1024
 /** Rows claimed this often without an outcome are claimed one at a time, so that what kills the isolate takes nothing with it. */
@@ -45,10 +45,10 @@ export function progressOf(row: Pick<ClaimedRow, 'upload'>): Progress | null {
 }
 
 /**
- * Claims the oldest due rows: a batch of those that behave or, when there are none, one of the suspects. Oldest first, so that
+ * Claims the oldest due rows, `most` of them at most: a batch of those that behave or, when there are none, one of the suspects. Oldest first, so that
  * a conversation arrives in its order. The index ledger_claim has that order, so a claim costs the same in a mailbox of any size.
  */
-export async function claim(db: TenantDb, inboxId: string, now: number): Promise<ClaimedRow[]> {
+export async function claim(db: TenantDb, inboxId: string, now: number, most = BATCH): Promise<ClaimedRow[]> {
   const statement = (which: string, limit: number) =>
     db.prepare(
       `UPDATE ledger SET due_at = ?4, attempts = attempts + 1, updated_at = ?3
@@ -73,7 +73,7 @@ export async function claim(db: TenantDb, inboxId: string, now: number): Promise
     const { results } = await statement(which, limit).all<ClaimedRow & { seq: number }>()
     return results.sort((a, b) => a.seq - b.seq)
   }
-  const batch = await take(`attempts < ${SUSPECT_ATTEMPTS}`, BATCH)
+  const batch = await take(`attempts < ${SUSPECT_ATTEMPTS}`, most)
   return batch.length > 0 ? batch : take(`attempts >= ${SUSPECT_ATTEMPTS}`, 1)
 }
 

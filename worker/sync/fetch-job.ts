@@ -6,8 +6,8 @@ import { rawKey } from '../platform/blobs'
 import type { Clock } from '../platform/clock'
 import type { JobSender } from '../platform/jobs'
 import { log } from '../platform/log'
-import type { MailProvider } from '../providers/provider'
-import { type ClaimedRow, claim, end } from './claims'
+import type { MailProvider, Quota } from '../providers/provider'
+import { BATCH, type ClaimedRow, claim, end } from './claims'
 import { fetchBatch } from './fetch-batch'
 import { type MailboxDeps, openMailbox } from './mailbox'
 import { type Failure, failureOf } from './policy'
@@ -19,14 +19,18 @@ const JOB_TIME = 20_000
 /** How a fetch job fared, for the policy of its inbox. */
 export type FetchOutcome = { received: number; failure: Failure | null }
 
-/** The InboxObject as a fetch job sees it: it bounds how many jobs work on one inbox, and hears how they fared. */
+/** The InboxObject as a fetch job sees it: it bounds how many jobs work on one inbox and what they spend, and hears how they fared. */
 export type FetchSlots = {
   /** Null when enough jobs are at work; one of them will be told that another was wanted. */
   acquireFetchSlot(): Promise<string | null>
+  /** How many of `wanted` messages may be asked for now, before their rows are claimed. None: another job is sent when some may. */
+  reserveFetch(slot: string, quota: Quota, wanted: number): Promise<number>
+  /** Ends a reservation: when messages were asked for (ms), and the quota units that anything else has cost. The rest is given back. */
+  settleFetch(slot: string, spent: { messages: number[]; units: number }): Promise<void>
   /** `wanted`: a job was turned away meanwhile, so there may be rows that nobody has looked for. */
   releaseFetchSlot(slot: string, outcome: FetchOutcome): Promise<{ wanted: boolean }>
 }
-export type FetchDeps = MailboxDeps & {
+export type FetchDeps = Omit<MailboxDeps, 'spent'> & {
   blobs: R2Bucket
   clock: Clock
   jobs: JobSender
@@ -43,7 +47,7 @@ export async function runFetch(deps: FetchDeps, job: FetchJob): Promise<void> {
   const outcome: FetchOutcome = { received: 0, failure: null }
   let more = false
   try {
-    more = await drain(deps, job, outcome)
+    more = await drain(deps, job, slot, outcome)
   } finally {
     const { wanted } = await deps.slots.releaseFetchSlot(slot, outcome)
     if (more || wanted) await deps.jobs.send(job)
@@ -51,14 +55,23 @@ export async function runFetch(deps: FetchDeps, job: FetchJob): Promise<void> {
 }
 
 /** Batch after batch until nothing is due; true when time was up before. */
-async function drain(deps: FetchDeps, job: FetchJob, outcome: FetchOutcome): Promise<boolean> {
+async function drain(deps: FetchDeps, job: FetchJob, slot: string, outcome: FetchOutcome): Promise<boolean> {
   const deadline = deps.clock() + JOB_TIME
-  const provider = await providerOf(deps, job.inboxId, outcome)
+  let units = 0
+  const spent = (more: number) => {
+    units += more
+  }
+  const provider = await providerOf({ ...deps, spent }, job.inboxId, outcome)
   if (!provider) return false
+  const budget = budgetOf(deps, slot, provider, () => {
+    const more = units
+    units = 0
+    return more
+  })
   const batchDeps = {
     db: deps.db,
     blobs: deps.blobs,
-    provider,
+    provider: budget.provider,
     clock: deps.clock,
     random: deps.random,
     keyOf: (row: ClaimedRow) => rawKey(job.tenantId, job.inboxId, row.identity),
@@ -67,9 +80,11 @@ async function drain(deps: FetchDeps, job: FetchJob, outcome: FetchOutcome): Pro
   let ingesting = Promise.resolve()
   try {
     for (;;) {
-      const rows = await nextRows(deps, job.inboxId)
-      if (rows.length === 0) return false
-      const batch = await fetchBatch(batchDeps, rows)
+      const batch = await budget.spend(async (most) => {
+        const rows = await nextRows(deps, job.inboxId, most)
+        return rows.length === 0 ? null : fetchBatch(batchDeps, rows)
+      })
+      if (!batch) return false
       outcome.received += batch.received
       outcome.failure = batch.failure
       await ingesting
@@ -82,11 +97,47 @@ async function drain(deps: FetchDeps, job: FetchJob, outcome: FetchOutcome): Pro
   }
 }
 
-/** The next claimed rows that are worth asking the server for; those that are not end here. */
-async function nextRows(deps: FetchDeps, inboxId: string): Promise<ClaimedRow[]> {
+type Fetcher = Pick<MailProvider, 'fetchRaw'>
+
+/** What a job may ask of its mailbox: as much as it likes or, under a quota, what the object grants batch by batch. */
+function budgetOf(deps: FetchDeps, slot: string, provider: MailProvider, takeUnits: () => number) {
+  const { quota } = provider
+  if (!quota) return { provider, spend: <T>(work: (most: number) => Promise<T>) => work(BATCH) }
+  let asked = 0
+  let messages: number[] = []
+  const metered: Fetcher = {
+    async *fetchRaw(refs) {
+      asked += refs.length
+      for await (const message of provider.fetchRaw(refs)) {
+        messages.push(deps.clock())
+        yield message
+      }
+    },
+  }
+  return {
+    provider: metered,
+    /** Null when nothing may be asked for now. */
+    async spend<T>(work: (most: number) => Promise<T>): Promise<T | null> {
+      const most = await deps.slots.reserveFetch(slot, quota, BATCH)
+      if (most === 0) return null
+      try {
+        return await work(most)
+      } finally {
+        // Adapters read ahead, so what was asked for and has not come counts as well, at the latest time it can have been asked for.
+        const missing = Array.from({ length: Math.max(0, asked - messages.length) }, () => deps.clock())
+        await deps.slots.settleFetch(slot, { messages: [...messages, ...missing], units: takeUnits() })
+        asked = 0
+        messages = []
+      }
+    },
+  }
+}
+
+/** The next claimed rows that are worth asking the server for, `most` at most; those that are not end here. */
+async function nextRows(deps: FetchDeps, inboxId: string, most: number): Promise<ClaimedRow[]> {
   for (;;) {
     const now = deps.clock()
-    const rows = await claim(deps.db, inboxId, now)
+    const rows = await claim(deps.db, inboxId, now, most)
     const over = rows.flatMap((row) => beforeFetch(row, LIMITS.rawMessage) ?? [])
     if (over.length === 0) return rows
     await end(deps.db, over, now)
@@ -97,7 +148,7 @@ async function nextRows(deps: FetchDeps, inboxId: string): Promise<ClaimedRow[]>
 }
 
 /** The mailbox's provider, or null where it may not be read now: the rows then stay as they are. */
-async function providerOf(deps: FetchDeps, inboxId: string, outcome: FetchOutcome): Promise<MailProvider | null> {
+async function providerOf(deps: MailboxDeps, inboxId: string, outcome: FetchOutcome): Promise<MailProvider | null> {
   try {
     const mailbox = await openMailbox(deps, inboxId, () => 0)
     if (mailbox.open) return mailbox.provider

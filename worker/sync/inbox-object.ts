@@ -5,47 +5,88 @@ import { type Env, settingsOf } from '../env'
 import { systemClock } from '../platform/clock'
 import { type TenantDb, tenantDb } from '../platform/db'
 import { newToken } from '../platform/ids'
+import { type InboxRow, pushPaceSeconds } from '../platform/inbox-answer'
 import { jobSender } from '../platform/jobs'
 import { log } from '../platform/log'
-import { ProviderError } from '../providers/provider'
-import { dueTasks, nextAlarm } from './agenda'
+import { ProviderError, type Quota } from '../providers/provider'
+import { drop, dueTasks, nextAlarm, plan } from './agenda'
 import type { FetchOutcome, FetchSlots } from './fetch-job'
 import { freeSlot, noSlots, takeSlot } from './fetch-slots'
+import { googleRefresh } from './google-client'
 import {
   begun,
   ended,
+  fetchPlanned,
+  fetchSent,
   type InboxState,
+  inboxStateOf,
+  lapsing,
   type Owner,
   poked,
   sinceOf,
   started,
   stopped,
+  throttleAt,
   throttled,
-  UNCONFIGURED,
 } from './inbox-state'
-import { mirrorVerdict } from './inbox-status'
-import { type MakeProvider, openMailbox, realProvider } from './mailbox'
+import { mirrorPush, mirrorThrottle, mirrorVerdict } from './inbox-status'
+import { type MakeProvider, type OpenedMailbox, openMailbox, realProvider } from './mailbox'
 import { runPass } from './pass'
-import { afterFailure, afterFetch, afterSuccess, type Failure, failureOf } from './policy'
+import { afterFailure, afterFetch, afterSuccess, afterThrottle, type Failure, failureOf } from './policy'
+import {
+  afterCheck,
+  announced,
+  checkAgainAt,
+  modeOf,
+  type PushState,
+  pushColumns,
+  refused,
+  renewalDelay,
+  renewed,
+  subscribed,
+  wantsAnew,
+} from './push-state'
+import { charge, reserve, type Spending, settle, spendingOf } from './quota'
 import { singleFlight } from './single-flight'
-import { type TokenAnswer, type TokenKeeper, tokenAnswer, tokenKeeper } from './token-keeper'
+import { type TokenAnswer, type TokenKeeper, type TokenKeeperDeps, tokenAnswer, tokenKeeper } from './token-keeper'
 
 /** What one check found. `failure` says why it could not look; the numbers then count what came before. */
 export type SyncAnswer = { found: number; queued: number; failure: Failure | null }
+
+/** Time until the next check of a mailbox that answers, ms: a look behind its last push, else by how new mail is noticed. */
+function untilNext(push: PushState, times: { begunAt: number; now: number; interval: number }): number {
+  const { begunAt, now, interval } = times
+  const again = checkAgainAt(push, begunAt)
+  if (again !== null) return Math.max(0, Math.min(interval, again - now))
+  return modeOf(push, now) === 'push' ? pushPaceSeconds(interval / 1000) * 1000 : interval
+}
 
 /** Somebody reconnected, paused or disconnected the inbox while a check ran: the check has no say any more. */
 class SupersededError extends Error {
   override readonly name = 'SupersededError'
 }
 
+/** Keys of the object's storage: an InboxState, and a Spending. */
 const STATE = 'state'
-/** Waiting time for a server that asks to slow down and names none, ms. */
-const PATIENCE = 60_000
+const SPENDING = 'spending'
+/** A renewal of push that died is tried again after this, ms. */
+const RENEWAL_TIME = 15 * 60_000
+/** How long a stop waits for a renewal that is under way, ms. */
+const STOP_TIME = 10_000
+
+/** `push`: the provider has announced new mail. `lapsing`: its standing order for push is missing or runs out, as the row shows. */
+export type PokeHint = { push?: boolean; lapsing?: boolean }
 
 export class InboxObject extends DurableObject<Env> implements FetchSlots {
   /** Replaced by tests. */
   makeProvider: MakeProvider = realProvider(settingsOf(this.env))
+  /** Redeems refresh tokens; replaced by tests. */
+  refresh: TokenKeeperDeps['refresh'] = googleRefresh(settingsOf(this.env), {
+    fetch: (...args) => fetch(...args),
+    clock: systemClock,
+  })
   readonly #check = singleFlight(() => this.#runCheck())
+  #renewal: Promise<void> | null = null
   readonly #slots = noSlots()
   #keeper: TokenKeeper | null = null
 
@@ -54,11 +95,14 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     await this.#save(started(this.#load(), owner, options.newMailbox, systemClock()))
   }
 
-  /** A hint that there may be mail. Costs one check however often it comes. The sweeper names the owner, in case that was lost. */
-  async poke(owner?: Owner): Promise<void> {
-    const state = this.#load()
-    if (owner && !state.active) await this.start(owner, { newMailbox: false })
-    else await this.#save(poked(state, systemClock()))
+  /** A hint that there may be mail. Costs one check however often it comes. Who knows the owner names it, in case that was lost. */
+  async poke(owner?: Owner, hint: PokeHint = {}): Promise<void> {
+    const now = systemClock()
+    if (owner && !this.#load().active) await this.start(owner, { newMailbox: false })
+    let state = poked(this.#load(), now)
+    if (hint.push) state = { ...state, push: announced(state.push, now) }
+    if (hint.lapsing) state = lapsing(state, now)
+    await this.#save(state)
   }
 
   /** Checks now, for a person who waits for the answer. */
@@ -66,9 +110,13 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     return this.#check()
   }
 
-  /** Paused or disconnected: stops checking, and keeps its place for a later `start`. */
+  /**
+   * Paused or disconnected: stops checking, and keeps its place for a later `start`. Whoever ends the provider's push after this comes
+   * after any renewal that was under way.
+   */
   async stop(): Promise<void> {
     await this.#save(stopped(this.#load()))
+    if (this.#renewal) await Promise.race([this.#renewal, scheduler.wait(STOP_TIME)])
   }
 
   /** An access token of the connected account, for whoever works on this inbox. `refused`: the one the provider has just turned down. */
@@ -79,7 +127,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
 
   /** Quota units that somebody has spent on this mailbox. */
   async charge(units: number): Promise<void> {
-    log.info('inbox.charge', { units })
+    this.#charge(units)
   }
 
   /** For diagnosis. Reads only. */
@@ -94,20 +142,51 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     return takeSlot(this.#slots, slot, now) ? slot : null
   }
 
+  async reserveFetch(slot: string, quota: Quota, wanted: number): Promise<number> {
+    const now = systemClock()
+    const state = this.#load()
+    if (!state.active) return 0
+    if (now < state.notBefore) {
+      await this.#save(fetchPlanned(state, state.notBefore))
+      return 0
+    }
+    const { kv } = this.ctx.storage
+    const { spending, granted, nextAt } = reserve(spendingOf(kv.get(SPENDING)), quota, { slot, wanted, now })
+    kv.put(SPENDING, spending)
+    if (nextAt !== null) await this.#save(fetchPlanned(state, nextAt))
+    return granted
+  }
+
+  async settleFetch(slot: string, spent: { messages: number[]; units: number }): Promise<void> {
+    this.#spend((before, now) => {
+      const settled = settle(before, slot, spent.messages, now)
+      return spent.units > 0 ? charge(settled, spent.units, now) : settled
+    })
+  }
+
   async releaseFetchSlot(slot: string, outcome: FetchOutcome): Promise<{ wanted: boolean }> {
     const before = this.#load()
     const { failure } = outcome
-    let after = { ...before, health: afterFetch(before.health, outcome) }
-    if (failure?.kind === 'rate_limited') after = throttled(after, systemClock() + (failure.retryAfter ?? PATIENCE))
+    const now = systemClock()
+    let after: InboxState = { ...before, health: afterFetch(before.health, outcome) }
     // A refused login is judged by a check, which counts it once however many jobs it met.
-    if (failure?.kind === 'auth_revoked') after = poked(after, systemClock())
+    if (failure?.kind === 'auth_revoked') after = poked(after, now)
+    if (failure?.kind === 'rate_limited') {
+      const { until, detail } = afterThrottle(after.health, failure, { now, random: Math.random() })
+      after = throttled(after, until, detail)
+    }
     if (failure || after.health !== before.health) await this.#save(after)
+    if (after.notBefore > before.notBefore) await this.#showThrottle(after, failure?.message ?? '')
     return { wanted: freeSlot(this.#slots, slot) }
   }
 
   override async alarm(): Promise<void> {
     try {
-      if (dueTasks(this.#load().agenda, systemClock()).includes('sync')) await this.#check()
+      const due = dueTasks(this.#load().agenda, systemClock())
+      if (due.includes('fetch')) await this.#sendFetch()
+      const work = [due.includes('renew') ? this.#renewPush() : null, due.includes('sync') ? this.#check() : null]
+      for (const result of await Promise.allSettled(work))
+        if (result.status === 'rejected') log.error('inbox.alarm', { error: result.reason })
     } catch (error) {
       log.error('inbox.alarm', { error })
     } finally {
@@ -123,6 +202,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     if (!owner || !state.active) return { found: 0, queued: 0, failure: null }
     const interval = settingsOf(this.env).POSTROOM_POLL_SECONDS * 1000
     const fallback = systemClock() + 2 * interval
+    const begunAt = systemClock()
     await this.#save(begun(state, fallback))
     const db = tenantDb(this.env.DB, owner.tenantId)
     try {
@@ -132,13 +212,20 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
         await this.#save(stopped(before))
         return answer
       }
-      const verdict = answer.failure
-        ? afterFailure(before.health, answer.failure, interval, Math.random())
-        : afterSuccess(before.health, interval)
       const now = systemClock()
-      const after = ended(before, verdict, { now, fallback, more })
+      const { failure } = answer
+      const push = failure ? before.push : afterCheck(before.push, { begunAt, queued: answer.queued, more })
+      const verdict = failure
+        ? afterFailure(before.health, failure, { interval, now, random: Math.random() })
+        : afterSuccess(before.health, untilNext(push, { begunAt, now, interval }))
+      const after = ended({ ...before, push }, verdict, { now, fallback, more })
       await this.#save(after)
-      await mirrorVerdict(db, owner.inboxId, verdict, { now, nextPollAt: after.agenda.sync ?? null })
+      await mirrorVerdict(db, owner.inboxId, verdict, {
+        now,
+        nextPollAt: after.agenda.sync ?? null,
+        throttle: throttleAt(after, now),
+        push: pushColumns(push, now),
+      })
       return answer
     } catch (error) {
       if (error instanceof SupersededError) return { found: 0, queued: 0, failure: null }
@@ -154,10 +241,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
   ): Promise<{ answer: SyncAnswer; more: boolean; closed: boolean }> {
     const nothing = { found: 0, queued: 0 }
     try {
-      const { keyring } = settingsOf(this.env)
-      const tokens = () => (refused?: string) => this.#token(owner, refused)
-      const deps = { db, keyring, makeProvider: this.makeProvider, tokens }
-      const mailbox = await openMailbox(deps, owner.inboxId, (row) => sinceOf(state, row.importDays))
+      const mailbox = await this.#open(db, owner, (row) => sinceOf(state, row.importDays))
       if (!mailbox.open) {
         log.info('inbox.closed', { inboxId: owner.inboxId, reason: mailbox.reason })
         return { answer: { ...nothing, failure: null }, more: false, closed: true }
@@ -179,6 +263,99 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     }
   }
 
+  #open(db: TenantDb, owner: Owner, since: (row: InboxRow) => number): Promise<OpenedMailbox> {
+    const deps = {
+      db,
+      keyring: settingsOf(this.env).keyring,
+      makeProvider: this.makeProvider,
+      tokens: () => (refusedToken?: string) => this.#token(owner, refusedToken),
+      spent: (units: number) => this.#charge(units),
+    }
+    return openMailbox(deps, owner.inboxId, since)
+  }
+
+  /** Asks the provider for push, or prolongs it. One at a time; `stop` waits for it. */
+  async #renewPush(): Promise<void> {
+    this.#renewal ??= this.#runRenewal().finally(() => {
+      this.#renewal = null
+    })
+    return this.#renewal
+  }
+
+  async #runRenewal(): Promise<void> {
+    const state = this.#load()
+    const { owner } = state
+    if (!owner || !state.active) return
+    const askedAt = systemClock()
+    await this.#save({ ...state, agenda: plan(state.agenda, 'renew', askedAt + RENEWAL_TIME) })
+    const db = tenantDb(this.env.DB, owner.tenantId)
+    const change = await this.#askForPush(db, owner, state.push, askedAt)
+    const before = this.#load()
+    if (before.generation !== state.generation) return
+    if (change === null) return this.#save({ ...before, agenda: drop(before.agenda, 'renew') })
+    const now = systemClock()
+    const push = change(before.push)
+    const renewAt = now + renewalDelay(push, now, Math.random())
+    await this.#save({ ...before, push, agenda: plan(before.agenda, 'renew', renewAt) })
+    await mirrorPush(db, owner.inboxId, pushColumns(push, now))
+  }
+
+  /** What the answer means for the push state; null where there is nothing to ask for. */
+  async #askForPush(
+    db: TenantDb,
+    owner: Owner,
+    before: PushState,
+    askedAt: number,
+  ): Promise<((push: PushState) => PushState) | null> {
+    try {
+      const mailbox = await this.#open(db, owner, () => Number.POSITIVE_INFINITY)
+      if (!mailbox.open) return null
+      const { push } = mailbox.provider
+      try {
+        if (!push) return null
+        if (!wantsAnew(before, askedAt)) {
+          const lease = await push.renew()
+          return (current) => renewed(current, lease)
+        }
+        const lease = await push.subscribe()
+        return (current) => subscribed(current, lease, askedAt)
+      } finally {
+        await mailbox.provider.close()
+      }
+    } catch (error) {
+      log.warn('inbox.push', { inboxId: owner.inboxId, error })
+      const { message, hint } = failureOf(error)
+      return (current) => refused(current, [message, hint].filter(Boolean).join(' '))
+    }
+  }
+
+  /** The fetch job that had to wait for its provider. */
+  async #sendFetch(): Promise<void> {
+    const state = this.#load()
+    if (systemClock() < state.notBefore) return this.#save(fetchPlanned(fetchSent(state), state.notBefore))
+    await this.#save(fetchSent(state))
+    if (state.owner) await jobSender(this.env).send({ kind: 'fetch', ...state.owner })
+  }
+
+  async #showThrottle({ owner, throttle, agenda }: InboxState, lastError: string): Promise<void> {
+    if (!owner || !throttle) return
+    const shown = { detail: throttle, lastError, nextPollAt: agenda.sync ?? null }
+    try {
+      await mirrorThrottle(tenantDb(this.env.DB, owner.tenantId), owner.inboxId, shown)
+    } catch (error) {
+      log.warn('inbox.throttle', { inboxId: owner.inboxId, error })
+    }
+  }
+
+  #charge(units: number): void {
+    this.#spend((spending, now) => charge(spending, units, now))
+  }
+
+  #spend(change: (before: Spending, now: number) => Spending): void {
+    const { kv } = this.ctx.storage
+    kv.put(SPENDING, change(spendingOf(kv.get(SPENDING)), systemClock()))
+  }
+
   async #token(owner: Owner | null, refused?: string): Promise<string> {
     if (!owner) throw new ProviderError('transient', 'not_started', 'This inbox is being set up.')
     const { keyring } = settingsOf(this.env)
@@ -186,7 +363,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
       db: tenantDb(this.env.DB, owner.tenantId),
       keyring,
       clock: systemClock,
-      refresh: () => Promise.reject(new ProviderError('transient', 'not_built', 'Tokens cannot be refreshed yet.')),
+      refresh: (grant) => this.refresh(grant),
     })
     return this.#keeper.accessToken(owner.inboxId, refused)
   }
@@ -198,7 +375,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     return state
   }
   #load(): InboxState {
-    return this.ctx.storage.kv.get<InboxState>(STATE) ?? UNCONFIGURED
+    return inboxStateOf(this.ctx.storage.kv.get<Partial<InboxState>>(STATE))
   }
   #put(state: InboxState): void {
     this.ctx.storage.kv.put(STATE, state)

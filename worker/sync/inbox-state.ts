@@ -1,7 +1,9 @@
 // What an InboxObject remembers of its inbox, and how that changes. Pure; no clock, no storage.
+import type { StatusDetail } from '../contract/inboxes'
 import type { Cursor } from '../providers/provider'
-import { type Agenda, advance, plan } from './agenda'
+import { type Agenda, advance, drop, plan } from './agenda'
 import { HEALTHY, type Health, type Verdict } from './policy'
+import { NO_PUSH, type PushState, unproven } from './push-state'
 
 export type Owner = { tenantId: string; inboxId: string }
 /** Times are ms since the epoch. */
@@ -21,6 +23,9 @@ export type InboxState = {
   agenda: Agenda
   /** a server that asked us to slow down is not asked again before this, whoever pokes */
   notBefore: number
+  /** what that looks like to people */
+  throttle: StatusDetail | null
+  push: PushState
 }
 
 export const UNCONFIGURED: InboxState = {
@@ -34,13 +39,20 @@ export const UNCONFIGURED: InboxState = {
   health: HEALTHY,
   agenda: {},
   notBefore: 0,
+  throttle: null,
+  push: NO_PUSH,
+}
+
+/** A stored state. One that an older version wrote lacks what is new. */
+export function inboxStateOf(stored: Partial<InboxState> | undefined): InboxState {
+  return { ...UNCONFIGURED, ...stored, push: { ...NO_PUSH, ...stored?.push } }
 }
 
 const DAY = 86_400_000
 /** How far a listing that starts anew reaches back behind the last success: mail may carry older dates than its arrival. */
 const MARGIN = 7 * DAY
 
-/** Connected (again): checks at once, keeps its place in the same mailbox, starts anew in another one. */
+/** Connected (again): checks at once, asks for push anew, keeps its place in the same mailbox, starts anew in another one. */
 export function started(state: InboxState, owner: Owner, newMailbox: boolean, now: number): InboxState {
   const first = state.owner === null
   const anew = first || newMailbox
@@ -51,7 +63,9 @@ export function started(state: InboxState, owner: Owner, newMailbox: boolean, no
     generation: state.generation + 1,
     health: HEALTHY,
     notBefore: 0,
-    agenda: plan(state.agenda, 'sync', now),
+    throttle: null,
+    push: unproven(state.push, anew),
+    agenda: { sync: now, renew: now },
     mailbox: anew && !first ? state.mailbox + 1 : state.mailbox,
     cursor: anew ? null : state.cursor,
     startedAt: anew ? now : state.startedAt,
@@ -67,6 +81,12 @@ export function stopped(state: InboxState): InboxState {
 /** A wake-up: the next check is now, unless the server asked for patience. */
 export function poked(state: InboxState, now: number): InboxState {
   return state.active ? { ...state, agenda: advance(state.agenda, 'sync', Math.max(now, state.notBefore)) } : state
+}
+
+/** The sweeper sees no standing order for push, or one that is running out: asks for it now, unless that is being tried again already. */
+export function lapsing(state: InboxState, now: number): InboxState {
+  if (!state.active || (state.push.failures > 0 && state.agenda.renew !== undefined)) return state
+  return { ...state, agenda: advance(state.agenda, 'renew', now) }
 }
 
 /** A check begins. The agenda names the next one already, so that a crash in between loses no beat; a poke meanwhile is earlier. */
@@ -92,16 +112,33 @@ export function ended(
     active: !verdict.pause,
     health: verdict.health,
     lastSuccessAt: verdict.reached ? now : state.lastSuccessAt,
-    notBefore: verdict.rateLimited ? due : 0,
+    // A fetch job may have been asked for patience while the check went well.
+    notBefore: verdict.rateLimited ? Math.max(due, state.notBefore) : state.notBefore,
+    throttle: verdict.rateLimited ? verdict.detail : state.throttle,
     agenda: verdict.pause ? {} : plan(state.agenda, 'sync', due),
   }
 }
 
 /** A fetch job was asked to slow down: checks and further fetch jobs of this mailbox wait as well. */
-export function throttled(state: InboxState, until: number): InboxState {
-  if (!state.active) return state
+export function throttled(state: InboxState, until: number, throttle: StatusDetail): InboxState {
+  if (!state.active || until <= state.notBefore) return state
   const sync = Math.max(state.agenda.sync ?? until, until)
-  return { ...state, notBefore: Math.max(state.notBefore, until), agenda: plan(state.agenda, 'sync', sync) }
+  return { ...state, notBefore: until, throttle, agenda: { ...state.agenda, sync, fetch: until } }
+}
+
+/** What people are told of a throttle that has not ended yet. */
+export function throttleAt(state: InboxState, now: number): StatusDetail | null {
+  return now < state.notBefore ? state.throttle : null
+}
+
+/** Rows wait for quota until `at`: a fetch job is sent then. */
+export function fetchPlanned(state: InboxState, at: number): InboxState {
+  return state.active ? { ...state, agenda: advance(state.agenda, 'fetch', at) } : state
+}
+
+/** The waiting fetch job has been sent. */
+export function fetchSent(state: InboxState): InboxState {
+  return { ...state, agenda: drop(state.agenda, 'fetch') }
 }
 
 /**

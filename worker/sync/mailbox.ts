@@ -6,6 +6,7 @@ import { type Keyring, KeyringError } from '../platform/crypto'
 import type { TenantDb } from '../platform/db'
 import type { InboxRow } from '../platform/inbox-answer'
 import { resolveByHttps } from '../providers/dns'
+import { openGmail } from '../providers/gmail/provider'
 import { openMailbox as openProvider } from '../providers/mailbox'
 import { type MailProvider, ProviderError, type TokenSource } from '../providers/provider'
 import { type Connection, type LoadedInbox, loadInbox, resealStale } from './credentials'
@@ -27,16 +28,22 @@ export const noTokens: TokenSource = () =>
 
 /** The provider for real servers: mail servers over Cloudflare's sockets, accounts over fetch. */
 export function realProvider(settings: Settings): MakeProvider {
-  const network = {
-    connect,
-    clock: systemClock,
-    // Called through a name, since workerd's fetch wants no receiver.
-    resolve: resolveByHttps({ fetch: (...args) => fetch(...args), dnsUrl: settings.DNS_URL }),
-  }
-  return (connection, { since }) => {
-    if (connection.google) throw new ProviderError('protocol', 'not_built', 'Gmail cannot be read yet.')
-    return openProvider({ ...connection, since }, network)
-  }
+  // Called through a name, since workerd's fetch wants no receiver.
+  const io = { fetch: (...args: Parameters<typeof fetch>) => fetch(...args), clock: systemClock }
+  const network = { ...io, connect, resolve: resolveByHttps({ fetch: io.fetch, dnsUrl: settings.DNS_URL }) }
+  return (connection, { since, ...account }) =>
+    connection.google
+      ? openGmail(
+          {
+            since,
+            apiUrl: settings.GMAIL_API_URL,
+            topic: settings.GOOGLE_PUBSUB_TOPIC ?? null,
+            trustedHosts: settings.TRUSTED_PROVIDER_HOSTS,
+            unitsPerMinute: settings.GMAIL_UNITS_PER_MINUTE,
+          },
+          { ...io, ...account },
+        )
+      : openProvider({ ...connection, since }, network)
 }
 
 export type MailboxDeps = {

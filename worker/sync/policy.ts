@@ -1,5 +1,6 @@
 // What a success or a failure means for an inbox: its status, when to try again, when to stop. Pure; no clock, no storage.
 import type { StatusDetail } from '../contract/inboxes'
+import { iso } from '../platform/clock'
 import { backoff } from '../platform/retry'
 import { ProviderError, type ProviderErrorKind } from '../providers/provider'
 
@@ -9,6 +10,11 @@ export const AUTH_FAILURES_BEFORE_PAUSE = 3
 const FAILURES_BEFORE_ERROR = 3
 /** Longest wait between two checks, ms. */
 const MAX_DELAY = 15 * 60_000
+/** First wait for a server that asks a fetch job to slow down and names no time, ms. */
+const PATIENCE = 60_000
+/** Part of a named time that may be added to it, so that mailboxes do not come back together; and its limit, ms. */
+const JITTER = 0.1
+const MAX_JITTER = 30_000
 
 /** A ProviderError as data, to cross the border of the object. `internal` is a fault of ours. */
 export type Failure = {
@@ -57,8 +63,8 @@ export function failureOf(error: unknown): Failure {
   }
 }
 
-/** A check that reached the mailbox and read it: whatever was wrong with checking is over. */
-export function afterSuccess(health: Health, intervalMs: number): Verdict {
+/** A check that reached the mailbox and read it: whatever was wrong with checking is over. `delay`: ms until the next. */
+export function afterSuccess(health: Health, delay: number): Verdict {
   const deaf = health.fetchFailures >= FAILURES_BEFORE_ERROR ? health.fetchFailure : null
   return {
     health: { ...health, authFailures: 0, failures: 0 },
@@ -74,29 +80,67 @@ export function afterSuccess(health: Health, intervalMs: number): Verdict {
       : null,
     lastError: deaf?.message ?? null,
     pause: false,
-    delay: intervalMs,
+    delay,
   }
 }
 
-/** A check that failed. Only `auth_revoked` ever pauses, and only the third time in a row. `random` in [0, 1) is the jitter. */
-export function afterFailure(health: Health, failure: Failure, intervalMs: number, random: number): Verdict {
+/** A check that failed. `interval` in ms; `random` in [0, 1) is the jitter. Only `auth_revoked` ever pauses: see `endsAtOnce`. */
+export function afterFailure(
+  health: Health,
+  failure: Failure,
+  context: { interval: number; now: number; random: number },
+): Verdict {
+  const { interval, now, random } = context
   const refused = failure.kind === 'auth_revoked'
+  const rateLimited = failure.kind === 'rate_limited'
   const next: Health = {
     ...health,
     authFailures: health.authFailures + (refused ? 1 : 0),
     failures: health.failures + 1,
   }
-  const pause = refused && next.authFailures >= AUTH_FAILURES_BEFORE_PAUSE
-  const wait = Math.max(intervalMs, backoff(next.failures, intervalMs, MAX_DELAY, random))
+  const pause = refused && (endsAtOnce(failure) || next.authFailures >= AUTH_FAILURES_BEFORE_PAUSE)
+  const wait = Math.max(interval, backoff(next.failures, interval, MAX_DELAY, random))
+  const delay = Math.max(wait, patience(failure, random))
   return {
     health: next,
     reached: false,
-    rateLimited: failure.kind === 'rate_limited',
-    status: refused || next.failures >= FAILURES_BEFORE_ERROR ? 'error' : null,
-    detail: detailOf(failure, next, pause),
+    rateLimited,
+    // A mailbox that is asked too often is a mailbox that answers.
+    status: refused || (!rateLimited && next.failures >= FAILURES_BEFORE_ERROR) ? 'error' : null,
+    detail: detailOf(failure, next, { paused: pause, until: now + delay }),
     lastError: failure.message,
     pause,
-    delay: Math.max(wait, failure.retryAfter ?? 0),
+    delay,
+  }
+}
+
+/** A grant that is gone does not come back, while a password server may have had a bad minute. */
+const endsAtOnce = ({ code }: Failure) => code === 'oauth_refresh_failed' || code === 'oauth_client_changed'
+
+/** How long the server wants to be left alone, ms, never less than it says. */
+function patience({ retryAfter }: Failure, random: number): number {
+  return retryAfter === null ? 0 : Math.round(retryAfter + random * Math.min(MAX_JITTER, retryAfter * JITTER))
+}
+
+/** A fetch job was asked to slow down: until when the mailbox is left alone, ms, and what people are told. */
+export function afterThrottle(
+  health: Health,
+  failure: Failure,
+  context: { now: number; random: number },
+): { until: number; detail: StatusDetail } {
+  const { now, random } = context
+  const wait =
+    failure.retryAfter === null ? backoff(health.fetchFailures, PATIENCE, MAX_DELAY, random) : patience(failure, random)
+  return { until: now + wait, detail: throttleDetail(failure, now + wait) }
+}
+
+function throttleDetail(failure: Failure, until: number): StatusDetail {
+  const time = iso(until)
+  return {
+    code: failure.code,
+    message: `${sentence(failure.message)} Throttled until ${time.slice(11, 16)} UTC; checking goes on by itself.`,
+    action: 'wait',
+    until: time,
   }
 }
 
@@ -108,12 +152,14 @@ export function afterFetch(health: Health, outcome: { received: number; failure:
   return { ...health, fetchFailures: health.fetchFailures + 1, fetchFailure: outcome.failure }
 }
 
-function detailOf(failure: Failure, health: Health, paused: boolean): StatusDetail {
+function detailOf(failure: Failure, health: Health, context: { paused: boolean; until: number }): StatusDetail {
   const hint = failure.hint ? ` ${failure.hint}` : ''
   const said = `${sentence(failure.message)}${hint}`
   switch (failure.kind) {
     case 'auth_revoked':
-      return paused
+      if (endsAtOnce(failure))
+        return { code: failure.code, message: `${said} Checking is paused until you reconnect.`, action: 'reconnect' }
+      return context.paused
         ? { code: 'auth_failure', message: `${said} Checking is paused until you reconnect.`, action: 'reconnect' }
         : {
             code: failure.code,
@@ -121,7 +167,7 @@ function detailOf(failure: Failure, health: Health, paused: boolean): StatusDeta
             action: 'edit_connection',
           }
     case 'rate_limited':
-      return { code: failure.code, message: `The mail server asks us to slow down. ${said}`, action: 'wait' }
+      return throttleDetail(failure, context.until)
     case 'protocol':
     case 'rejected':
       return { code: failure.code, message: said, action: failure.hint ? 'edit_connection' : 'wait' }

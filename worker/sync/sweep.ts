@@ -4,6 +4,7 @@ import type { Clock } from '../platform/clock'
 import type { JobSender } from '../platform/jobs'
 import { log } from '../platform/log'
 import type { SystemDb } from '../platform/system-db'
+import type { PokeHint } from './inbox-object'
 import type { Owner } from './inbox-state'
 
 const PAGE = 500
@@ -13,6 +14,8 @@ const PART_TIME = 10_000
 const ATTACHMENTS = 50
 /** Wake-ups sent at once. */
 const AT_ONCE = 20
+/** A standing order for push with less life than this should have been renewed long ago, ms. */
+const WATCH_SPARE = 86_400_000
 
 export type SweepDeps = {
   system: SystemDb
@@ -20,14 +23,16 @@ export type SweepDeps = {
   jobs: JobSender
   clock: Clock
   /** wakes an inbox's object */
-  poke: (owner: Owner) => Promise<void>
+  poke: (owner: Owner, hint: PokeHint) => Promise<void>
   /** polling interval, ms */
   pollInterval: number
+  /** whether Google inboxes are to have a watch */
+  watches: boolean
 }
 
 /** One sweep. Each part runs whatever happens to the others, and one row's trouble ends no page. */
 export async function sweep(deps: SweepDeps): Promise<void> {
-  const parts = { inboxes, deliveries, attachments, uploads }
+  const parts = { inboxes, deliveries, attachments, uploads, connectAttempts }
   for (const [part, work] of Object.entries(parts)) {
     const now = deps.clock()
     try {
@@ -66,7 +71,7 @@ async function wake<T>(items: T[], send: (item: T) => Promise<void>): Promise<vo
   }
 }
 
-type InboxDue = { tenantId: string; inboxId: string; fetch: number; ingest: number; silent: number }
+type InboxDue = { tenantId: string; inboxId: string; fetch: number; ingest: number; silent: number; lapsing: number }
 
 /**
  * By inbox, with one index seek per question: an inbox with a hundred thousand due rows costs as much as one with a single row,
@@ -77,22 +82,27 @@ async function inboxes(run: Run): Promise<void> {
     `SELECT i.tenant_id AS tenantId, i.id AS inboxId,
        i.reads AND EXISTS (SELECT 1 FROM ledger l WHERE l.tenant_id = i.tenant_id AND l.inbox_id = i.id AND l.state = 'discovered' AND l.due_at <= ?2) AS fetch,
        EXISTS (SELECT 1 FROM ledger l WHERE l.tenant_id = i.tenant_id AND l.inbox_id = i.id AND l.state = 'stored' AND l.due_at <= ?2) AS ingest,
-       i.reads AND i.next_poll_at < ?3 AS silent
+       i.reads AND i.next_poll_at < ?3 AS silent,
+       i.reads AND i.watched AND coalesce(i.watch_ends, 0) < ?5 AS lapsing
      FROM (
-       SELECT id, tenant_id, next_poll_at,
+       SELECT id, tenant_id, next_poll_at, gmail_watch_expires_at AS watch_ends,
+         -- One that could not be had is asked for again by its object.
+         ?4 AND connection_type = 'google' AND push_problem IS NULL AS watched,
          connection_type <> 'forward' AND credentials IS NOT NULL AND paused_at IS NULL AND archived_at IS NULL AS reads
        FROM inboxes WHERE id > ?1 ORDER BY id LIMIT ${PAGE}
      ) i ORDER BY i.id`,
   )
   const lost = run.now - 2 * run.pollInterval
+  const watched = run.watches ? 1 : 0
   await pages(
     run,
     '',
-    async (after) => (await statement.bind(after, run.now, lost).all<InboxDue>()).results,
+    async (after) =>
+      (await statement.bind(after, run.now, lost, watched, run.now + WATCH_SPARE).all<InboxDue>()).results,
     (row) => row.inboxId,
     (rows) =>
       wake(rows, async ({ tenantId, inboxId, ...due }) => {
-        if (due.silent) await run.poke({ tenantId, inboxId })
+        if (due.silent || due.lapsing) await run.poke({ tenantId, inboxId }, { lapsing: due.lapsing === 1 })
         if (due.fetch) await run.jobs.send({ kind: 'fetch', tenantId, inboxId })
         if (due.ingest) await run.jobs.send({ kind: 'ingest', tenantId, inboxId })
       }),
@@ -153,4 +163,12 @@ async function uploads(run: Run): Promise<void> {
     .all<{ blobKey: string | null }>()
   const keys = results.flatMap((row) => row.blobKey ?? [])
   if (keys.length > 0) await run.blobs.delete(keys)
+}
+
+/** Attempts at connecting an account that nobody came back from. */
+async function connectAttempts(run: Run): Promise<void> {
+  await run.system.d1
+    .prepare(`DELETE FROM oauth_states WHERE id IN (SELECT id FROM oauth_states WHERE expires_at <= ?1 LIMIT ${PAGE})`)
+    .bind(run.now)
+    .run()
 }

@@ -4,11 +4,11 @@ import { advance, dueTasks, nextAlarm, plan } from '../../../worker/sync/agenda'
 describe('the agenda', () => {
   it('wants no alarm for nothing, and the earliest for several tasks', () => {
     expect(nextAlarm({})).toBeNull()
-    expect(nextAlarm({ sync: 30, renew: 10, reconcile: 20 })).toBe(10)
+    expect(nextAlarm({ sync: 30, renew: 10, fetch: 20 })).toBe(10)
   })
 
   it('lists what is due, the most overdue first', () => {
-    expect(dueTasks({ sync: 30, renew: 10, reconcile: 20 }, 20)).toEqual(['renew', 'reconcile'])
+    expect(dueTasks({ sync: 30, renew: 10, fetch: 20 }, 20)).toEqual(['renew', 'fetch'])
   })
 
   it('brings a task forward and never back', () => {

@@ -45,7 +45,7 @@ describe('the state of an inbox', () => {
   it('lets no poke shorten the wait after a failed check', () => {
     const fallback = NOW + 120_000
     const during = poked(begun(connected, fallback), NOW + 10)
-    const after = ended(during, afterFailure(HEALTHY, throttle, 60_000, 0.5), { now: NOW, fallback, more: false })
+    const after = ended(during, afterFailure(HEALTHY, throttle, { interval: 60_000, now: NOW, random: 0 }), { now: NOW, fallback, more: false })
     expect(after.agenda.sync).toBe(NOW + 600_000)
     expect(poked(after, NOW + 20).agenda.sync).toBe(NOW + 600_000)
   })

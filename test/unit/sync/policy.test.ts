@@ -3,6 +3,7 @@ import { ProviderError, type ProviderErrorKind } from '../../../worker/providers
 import { afterFailure, afterFetch, afterSuccess, type Failure, failureOf, HEALTHY } from '../../../worker/sync/policy'
 
 const MINUTE = 60_000
+const AT = { interval: MINUTE, now: 1_800_000_000_000, random: 0.5 }
 const failure = (kind: Failure['kind'], rest: Partial<Failure> = {}): Failure => ({
   kind,
   code: 'code',
@@ -12,8 +13,8 @@ const failure = (kind: Failure['kind'], rest: Partial<Failure> = {}): Failure =>
   ...rest,
 })
 const repeat = (kind: Failure['kind'], times: number, start = HEALTHY) => {
-  let verdict = afterFailure(start, failure(kind), MINUTE, 0.5)
-  for (let n = 1; n < times; n++) verdict = afterFailure(verdict.health, failure(kind), MINUTE, 0.5)
+  let verdict = afterFailure(start, failure(kind), AT)
+  for (let n = 1; n < times; n++) verdict = afterFailure(verdict.health, failure(kind), AT)
   return verdict
 }
 const HARMLESS: Failure['kind'][] = [
@@ -48,9 +49,9 @@ describe('pausing', () => {
 
   it('is not brought nearer by an outage between two refused logins, nor is the count forgotten', () => {
     const twice = repeat('auth_revoked', 2).health
-    const outage = afterFailure(twice, failure('transient'), MINUTE, 0.5)
+    const outage = afterFailure(twice, failure('transient'), AT)
     expect(outage.pause).toBe(false)
-    expect(afterFailure(outage.health, failure('auth_revoked'), MINUTE, 0.5).pause).toBe(true)
+    expect(afterFailure(outage.health, failure('auth_revoked'), AT).pause).toBe(true)
   })
 
   it('starts counting anew after a success', () => {
@@ -73,7 +74,7 @@ describe('status', () => {
 
   it('always says what is wrong in a whole sentence', () => {
     for (const kind of [...HARMLESS, 'auth_revoked' as const]) {
-      const { detail, lastError } = afterFailure(HEALTHY, failure(kind, { hint: 'Do this.' }), MINUTE, 0.5)
+      const { detail, lastError } = afterFailure(HEALTHY, failure(kind, { hint: 'Do this.' }), AT)
       expect(detail?.message).toMatch(/It failed\. .*\.$/)
       expect(lastError).toBe('It failed')
     }
@@ -95,11 +96,11 @@ describe('the next check', () => {
   it('comes later with each failure, never sooner than the interval, never later than a quarter of an hour', () => {
     const delays = [1, 2, 3, 4, 5, 6, 20].map((times) => repeat('transient', times).delay)
     expect(delays).toEqual([1, 2, 4, 8, 15, 15, 15].map((minutes) => minutes * MINUTE))
-    expect(afterFailure(HEALTHY, failure('transient'), MINUTE, 0).delay).toBe(MINUTE)
+    expect(afterFailure(HEALTHY, failure('transient'), { ...AT, random: 0 }).delay).toBe(MINUTE)
   })
 
   it('waits as long as the server asked', () => {
-    const verdict = afterFailure(HEALTHY, failure('rate_limited', { retryAfter: 3_600_000 }), MINUTE, 0.5)
+    const verdict = afterFailure(HEALTHY, failure('rate_limited', { retryAfter: 3_600_000 }), AT)
     expect(verdict).toMatchObject({ delay: 3_600_000, rateLimited: true, pause: false })
   })
 })

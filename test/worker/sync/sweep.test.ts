@@ -24,6 +24,7 @@ async function swept(changed: Partial<SweepDeps> = {}) {
     clock: () => NOW,
     poke: async (owner) => void pokes.push(owner),
     pollInterval: MINUTE,
+    watches: false,
     ...changed,
   })
   return { jobs, pokes }

@@ -19,6 +19,7 @@ const STATUS: Record<AppErrorCode, { status: number; title: string }> = {
   connection_failed: { status: 422, title: 'The mail server did not accept the connection' },
   attachment_not_stored: { status: 409, title: 'The attachment is not stored' },
   not_in_this_edition: { status: 501, title: 'Not part of this edition' },
+  unavailable: { status: 503, title: 'Not possible right now' },
   internal: { status: 500, title: 'Something went wrong on our side' },
 }
 

@@ -1,0 +1,135 @@
+// Whether an inbox is told of new mail: the provider's standing order for push, and whether pushes really come. Pure; no clock.
+// A standing order alone proves nothing; only a push does (decisions/0011).
+import { backoff } from '../platform/retry'
+import type { Lease } from '../providers/provider'
+
+/** Times are ms since the epoch. */
+export type PushState = {
+  /** when the standing order ends; null: there is none */
+  expiresAt: number | null
+  /** when it was asked for anew: only a push after this proves it */
+  subscribedAt: number | null
+  lastPushAt: number | null
+  /** since when pushes are known to be missing */
+  suspectAt: number | null
+  /** why the last attempt at a standing order failed, in words */
+  problem: string | null
+  /** failed attempts in a row */
+  failures: number
+  /** when the last check that read to the end began: mail found after it is newer than this */
+  readAt: number | null
+}
+export const NO_PUSH: PushState = {
+  expiresAt: null,
+  subscribedAt: null,
+  lastPushAt: null,
+  suspectAt: null,
+  problem: null,
+  failures: 0,
+  readAt: null,
+}
+
+const DAY = 86_400_000
+/** Providers announce at most once in a while and drop the surplus: a check this long after a push sees all it stood for, ms. */
+const AFTERMATH = 2_000
+/** New mail found so soon after a push may have been that surplus, ms. */
+const SURPLUS = 10_000
+/** The first push comes right after the standing order; without it for this long something is not set up, ms. */
+const PATIENCE = 120_000
+/** Between two attempts at a standing order, ms. */
+const RETRY = { base: 60_000, max: 3_600_000 }
+/** Least time between two renewals, however short the standing orders are, ms. */
+const LEAST_LIFE = 60_000
+
+/** Connected (again): the standing order is to be asked for anew. What is shown of the past stays, unless it was another mailbox. */
+export function unproven(push: PushState, newMailbox: boolean): PushState {
+  return { ...NO_PUSH, lastPushAt: newMailbox ? null : push.lastPushAt }
+}
+
+/** A standing order was given anew. `askedAt`: before the provider was asked, for its first push may come before its answer. */
+export function subscribed(push: PushState, lease: Lease, askedAt: number): PushState {
+  return { ...push, expiresAt: lease.expiresAt, subscribedAt: askedAt, suspectAt: null, problem: null, failures: 0 }
+}
+
+/** The standing order was prolonged; what it has proven stays. */
+export function renewed(push: PushState, lease: Lease): PushState {
+  return { ...push, expiresAt: lease.expiresAt, problem: null, failures: 0 }
+}
+
+/** The provider gave none. One that still stands goes on. */
+export function refused(push: PushState, problem: string): PushState {
+  return { ...push, problem, failures: push.failures + 1 }
+}
+
+/** Whether the standing order has to be asked for anew instead of being prolonged. */
+export function wantsAnew(push: PushState, now: number): boolean {
+  return push.subscribedAt === null || push.expiresAt === null || push.expiresAt <= now
+}
+
+/** When to renew after an attempt, ms from now: daily, or at half of a shorter life; after a failure with backoff, at most hourly. */
+export function renewalDelay(push: PushState, now: number, random: number): number {
+  if (push.failures > 0) return Math.min(RETRY.max, backoff(push.failures, RETRY.base, RETRY.max, random))
+  return Math.max(LEAST_LIFE, Math.min(DAY, ((push.expiresAt ?? now) - now) / 2))
+}
+
+/** A push has come. */
+export function announced(push: PushState, now: number): PushState {
+  return { ...push, lastPushAt: now, suspectAt: null }
+}
+
+/**
+ * A check has succeeded. New mail that came after the last complete check, and that no push has announced since, makes push suspect:
+ * the inbox polls until one comes.
+ */
+export function afterCheck(push: PushState, check: { begunAt: number; queued: number; more: boolean }): PushState {
+  const { readAt, lastPushAt } = push
+  const last = lastPushAt ?? Number.NEGATIVE_INFINITY
+  const unannounced =
+    check.queued > 0 && readAt !== null && last < readAt && check.begunAt - last > SURPLUS && push.subscribedAt !== null
+  return {
+    ...push,
+    suspectAt: unannounced ? (push.suspectAt ?? check.begunAt) : push.suspectAt,
+    readAt: check.more ? readAt : check.begunAt,
+  }
+}
+
+/** When a check that began at `begunAt` has to be followed by another, so that nothing announced by the last push is missed; else null. */
+export function checkAgainAt(push: PushState, begunAt: number): number | null {
+  if (push.lastPushAt === null) return null
+  const aftermath = push.lastPushAt + AFTERMATH
+  return begunAt < aftermath ? aftermath : null
+}
+
+/** How new mail is noticed, as proven. */
+export function modeOf(push: PushState, now: number): 'push' | 'poll' {
+  const stands = push.expiresAt !== null && push.expiresAt > now
+  const proven = push.subscribedAt !== null && push.lastPushAt !== null && push.lastPushAt >= push.subscribedAt
+  return stands && proven && push.suspectAt === null ? 'push' : 'poll'
+}
+
+/** Why new mail is not announced though it could be, in words; null where it is, or where nobody wants it. */
+export function problemOf(push: PushState, now: number): string | null {
+  const { subscribedAt, lastPushAt } = push
+  if (push.problem !== null) return push.problem
+  if (subscribedAt === null || push.expiresAt === null) return null
+  if (push.expiresAt <= now) return 'Push has run out and is being renewed.'
+  if (lastPushAt === null || lastPushAt < subscribedAt)
+    return now - subscribedAt < PATIENCE
+      ? null
+      : "Push was set up, but no announcement has arrived. Check the push subscription's address, audience and service account."
+  return push.suspectAt === null
+    ? null
+    : 'New mail came without an announcement, so push is not trusted until the next one arrives.'
+}
+
+/** What the inbox row shows of it. */
+export type PushColumns = {
+  mode: 'push' | 'poll'
+  lastPushAt: number | null
+  problem: string | null
+  expiresAt: number | null
+}
+export function pushColumns(push: PushState, now: number): PushColumns {
+  const { lastPushAt, expiresAt } = push
+  return { mode: modeOf(push, now), lastPushAt, problem: problemOf(push, now), expiresAt }
+}
