@@ -39,6 +39,8 @@ async function setUp(mailbox: FakeMailbox, columns: Parameters<typeof givenInbox
     },
     slots: {
       acquireFetchSlot: async () => 'slot',
+      reserveFetch: async (_slot, _quota, wanted) => wanted,
+      settleFetch: async () => {},
       releaseFetchSlot: async (_slot, outcome) => {
         outcomes.push(outcome)
         return { wanted: false }
