@@ -5,15 +5,14 @@ import { controlRoutes } from './control.ts'
 import { refusal, spoil, takeFault } from './faults.ts'
 import { gmailPart } from './gmail.ts'
 import { createRouter, type Dispatch, encodeBody, listen, type Route, type SimResponse } from './http.ts'
-import { createIdentity, type Identity } from './identity.ts'
+import { createIdentity } from './identity.ts'
 import { html, page } from './pages.ts'
+import { createStore } from './store.ts'
+import { uiRoutes } from './ui.ts'
 import { createWorld, type Project, type World } from './world.ts'
 
 /** All optional; without `state` (a folder) nothing outlives the process. */
 export type GoogleOptions = Partial<Project> & { port?: number; state?: string }
-
-/** A part with routes: the Gmail API and the pushes, each with its own controls. */
-type Part = (world: World, identity: Identity) => Route[]
 
 /** Starts the simulator on 127.0.0.1. `close` saves what is to be kept. */
 export async function startGoogle(
@@ -33,11 +32,11 @@ export async function startGoogle(
     state,
   )
   const identity = createIdentity(world)
-  const parts: Part[] = [gmailPart]
   const routes = [
     ...identity.routes,
-    ...parts.flatMap((part) => part(world, identity)),
+    ...gmailPart(world, identity),
     ...controlRoutes(world, identity),
+    ...uiRoutes(world, createStore(world)),
   ]
   const server = await listen(port, createDispatch(world, routes))
   return {

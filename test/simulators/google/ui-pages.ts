@@ -1,0 +1,179 @@
+// HTML of the pages for people. What a message shows is read from its raw bytes each time.
+import { type Format, formatMessage, readableText } from './derive.ts'
+import { addresses, decodeWords, field } from './gmail-mime.ts'
+import type { SimResponse } from './http.ts'
+import { avatar, html, page } from './pages.ts'
+import type { Store, StoredMessage } from './store.ts'
+import type { Account } from './world.ts'
+
+/** A message as a page shows it. `from` and `to` as the header has them, words decoded. */
+export type MessageView = {
+  id: string
+  threadId: string
+  from: string
+  to: string
+  subject: string
+  text: string
+  date: number
+  labels: string[]
+  files: { name: string; size: number }[]
+  /** written by the mailbox's owner */
+  sent: boolean
+}
+
+type PartShape = { filename: string; body: { size: number }; parts?: PartShape[] }
+
+/** Reads a stored message for the pages. */
+export function viewOf(store: Store, message: StoredMessage): MessageView {
+  const { fields } = store.headOf(message)
+  const raw = store.rawOf(message)
+  const words = (name: string) => decodeWords(field(fields, name) ?? '')
+  const format: Format = 'full'
+  const { payload } = formatMessage(message, raw, format) as { payload: PartShape }
+  return {
+    id: message.id,
+    threadId: message.threadId,
+    from: words('from'),
+    to: words('to'),
+    subject: words('subject') || '(no subject)',
+    text: readableText(raw).trim(),
+    date: message.internalDate,
+    labels: message.labelIds,
+    files: filesOf(payload),
+    sent: message.labelIds.includes('SENT') && !message.labelIds.includes('INBOX'),
+  }
+}
+
+function filesOf(part: PartShape): { name: string; size: number }[] {
+  const own = part.filename ? [{ name: part.filename, size: part.body.size }] : []
+  return [...own, ...(part.parts ?? []).flatMap(filesOf)]
+}
+
+/** All accounts, and a form for another. */
+export function accountsPage(entries: readonly { account: Account; mails: number }[], problem?: string): SimResponse {
+  const content = html`<h1>Simulated Google</h1>
+<p class="dim">Accounts to connect, and to write to and from. Sign-in needs no password.</p>
+<p class="actions"><a class="button" href="/mail/compose">Send a mail in</a></p>
+<section class="card">
+<h2>Accounts</h2>
+<ul class="rows">
+${entries.map(
+  ({ account, mails }) => html`<li><a class="row" href="${mailboxPath(account)}">${avatar(account.name)}
+<span class="grow"><span>${account.name}</span><span class="dim small">${account.email}</span></span>
+<span class="dim small">${counted(mails, 'mail')}</span></a></li>`,
+)}
+</ul>
+</section>
+<section class="card">
+<h2>Add an account</h2>
+${problem && html`<p class="warn" role="alert">${problem}</p>`}
+<form method="post" action="/mail">
+<div class="two">
+<label>Email <input name="email" type="email" required autocomplete="off"></label>
+<label>Name (optional) <input name="name" autocomplete="off"></label>
+</div>
+<button class="button">Add account</button>
+</form>
+</section>`
+  return page('Simulated Google', content)
+}
+
+/** The form for a mail from outside; with `thread` the next mail of that conversation. */
+export function composePage(
+  accounts: readonly Account[],
+  values: { to: string; from: string; subject: string; text: string; thread: string; problem?: string },
+): SimResponse {
+  const content = html`<p class="crumb"><a href="/">Accounts</a></p>
+<h1>Send a mail in</h1>
+<p class="dim">${values.thread ? 'The next mail of this conversation, from the other side.' : 'As anybody outside, to one of the accounts.'}</p>
+<form class="card" method="post" action="/mail/compose" enctype="multipart/form-data">
+${values.problem && html`<p class="warn" role="alert">${values.problem}</p>`}
+<input type="hidden" name="thread" value="${values.thread}">
+<div class="two">
+<label>From <input name="from" required value="${values.from}" placeholder="Ann Smith &lt;ann@customer.example&gt;"></label>
+<label>To <select name="to">${accounts.map(
+    (account) =>
+      html`<option value="${account.email}"${account.email === values.to && html` selected`}>${account.email}</option>`,
+  )}</select></label>
+</div>
+<label>Subject <input name="subject" value="${values.subject}"></label>
+<label>Text <textarea name="text" required>${values.text}</textarea></label>
+<label>Attachment (optional) <input name="file" type="file"></label>
+<button class="button">Send</button>
+</form>`
+  return page('Send a mail in', content)
+}
+
+/** Conversations of an account, the latest first. */
+export function mailboxPage(account: Account, threads: readonly MessageView[][], total: number): SimResponse {
+  const row = (messages: MessageView[]) => {
+    const last = messages.at(-1)
+    const first = messages[0]
+    if (!first || !last) return html``
+    return html`<li><a class="row" href="${mailboxPath(account)}/${last.threadId}">${avatar(nameOf(first.from))}
+<span class="grow"><span>${first.subject}</span>
+<span class="dim small">${nameOf(last.from)}: ${last.text.slice(0, 90).replace(/\s+/g, ' ')}</span></span>
+<span class="dim small">${messages.length > 1 && html`${messages.length} mails<br>`}${shortDate(last.date)}</span></a></li>`
+  }
+  const content = html`<p class="crumb"><a href="/">Accounts</a></p>
+<h1>${account.name}</h1>
+<p class="dim">${account.email}</p>
+<p class="actions"><a class="button" href="/mail/compose?to=${encodeURIComponent(account.email)}">Send a mail in</a></p>
+<section class="card">
+<h2>${counted(total, 'conversation')}</h2>
+${total > threads.length && html`<p class="dim">The latest ${threads.length} are shown.</p>`}
+${
+  threads.length === 0
+    ? html`<p class="dim">Nothing has arrived yet.</p>`
+    : html`<ul class="rows">${threads.map(row)}</ul>`
+}
+</section>`
+  return page(account.email, content)
+}
+
+/** One conversation, and a reply in the owner's name. */
+export function threadPage(account: Account, messages: readonly MessageView[], problem?: string): SimResponse {
+  const first = messages[0]
+  const other = messages.findLast((message) => !message.sent)
+  const subject = first?.subject ?? ''
+  const to = other ? addressOf(other.from) : addressOf(messages.at(-1)?.to ?? '')
+  const next = new URLSearchParams({ to: account.email, thread: first?.threadId ?? '' }).toString()
+  const content = html`<p class="crumb"><a href="/">Accounts</a> / <a href="${mailboxPath(account)}">${account.email}</a></p>
+<h1>${subject}</h1>
+<section class="card">
+${messages.map(
+  (message) => html`<article class="mail">
+<div class="row">${avatar(nameOf(message.from))}<span class="grow"><span>${message.from}</span><span class="dim small">to ${message.to}</span></span>
+<span class="dim small">${shortDate(message.date)}</span></div>
+<p class="labels">${message.labels.map((label) => html`<span class="tag">${label}</span> `)}</p>
+<pre>${message.text}</pre>
+${message.files.map((file) => html`<p class="notice small">${file.name} <span class="dim">${sized(file.size)}</span></p>`)}
+</article>`,
+)}
+</section>
+<form class="card" method="post" action="${mailboxPath(account)}/${first?.threadId}">
+<h2>Reply as ${account.name}, in Gmail</h2>
+${problem && html`<p class="warn" role="alert">${problem}</p>`}
+<div class="two">
+<label>To <input name="to" required value="${to}"></label>
+<label>Subject <input name="subject" value="Re: ${subject.replace(/^(re:\s*)+/i, '')}"></label>
+</div>
+<label>Text <textarea name="text" required></textarea></label>
+<div class="actions">
+<button class="button">Send reply</button>
+<a href="/mail/compose?${next}">Write the other side's next mail</a>
+</div>
+</form>`
+  return page(subject, content)
+}
+
+const mailboxPath = (account: Account) => `/mail/${encodeURIComponent(account.email)}`
+const addressOf = (header: string) => addresses(header)[0] ?? header
+const nameOf = (header: string) =>
+  header
+    .replace(/<[^<>]*>/, '')
+    .replace(/"/g, '')
+    .trim() || addressOf(header)
+const counted = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`
+const shortDate = (date: number) => new Date(date).toISOString().slice(0, 16).replace('T', ' ')
+const sized = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${Math.round(bytes / 1024)} KB`)
