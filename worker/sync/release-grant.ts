@@ -9,11 +9,12 @@ import { log } from '../platform/log'
 import type { SystemDb } from '../platform/system-db'
 import { revokeToken } from '../providers/oauth'
 import { ProviderError, type TokenSource } from '../providers/provider'
+import type { InboxControl } from './connect'
 import { configOf, loadInbox, storedTokens } from './credentials'
 import { configuredGoogle, googleRefresh } from './google-client'
 import type { MakeProvider } from './mailbox'
 
-/** For each of the two requests, ms. */
+/** For each step, ms. */
 const PATIENCE = 5_000
 
 export type ReleaseDeps = {
@@ -23,6 +24,7 @@ export type ReleaseDeps = {
   clock: Clock
   fetch: typeof fetch
   makeProvider: MakeProvider
+  object: (inboxId: string) => Pick<InboxControl, 'stop'>
 }
 
 /**
@@ -41,6 +43,8 @@ export async function prepareRelease(deps: ReleaseDeps, inboxId: string): Promis
   return async () => {
     // An inbox that was reconnected meanwhile counts as well: revoking ends the grant of the whole account.
     if (await inUse(deps.system, google.address)) return
+    // A renewal of the watch that is under way would outlive its end.
+    await attempt('stop', inboxId, () => deps.object(inboxId).stop())
     await attempt('watch', inboxId, () => stopWatch(deps, google, tokens))
     await attempt('revoke', inboxId, () => revoke(deps, tokens))
   }
