@@ -160,7 +160,8 @@ export function isJson(answer: Pick<HttpAnswer, 'headers'>): boolean {
 /** Retry-After as ms from `now`: seconds or an HTTP date (RFC 9110 10.2.3), at most a day. */
 export function retryAfterOf(headers: Headers, now: number): number | undefined {
   const value = headers.get('retry-after')?.trim() ?? ''
-  const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
+  const date = /^[A-Za-z]{3}/.test(value) ? Date.parse(value) : Number.NaN
+  const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : date - now
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), DAY)
 }
 

@@ -147,8 +147,10 @@ function tokenCache(source: TokenSource) {
   return {
     get: () => current ?? remember(source()),
     async renew(refused: string): Promise<string> {
-      const known = current ? await current.catch(() => null) : null
+      const held = current
+      const known = held ? await held.catch(() => null) : null
       if (known !== null && known !== refused) return known
+      if (current !== null && current !== held) return current
       return remember(source(refused))
     },
   }

@@ -123,7 +123,7 @@ const TOKEN_REFUSED: Verdict = {
 
 /** " It said: “…”", one line, cut, without the token. */
 function quoted(message: string, hide: string): string {
-  const shown = hide.length >= 8 ? message.replaceAll(hide, '[hidden]') : message
+  const shown = hide !== '' ? message.replaceAll(hide, '[hidden]') : message
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
   const clean = shown.replace(/[\u0000-\u001f\u007f]+/g, ' ').trim()
   if (clean === '') return ''
