@@ -6,6 +6,8 @@ import {
   type MailRole,
   type MessageRef,
   ProviderError,
+  type PushCapable,
+  type Quota,
 } from '../../worker/providers/provider'
 
 export type FakeMail = {
@@ -25,15 +27,25 @@ export type FakeMailbox = {
   /** thrown by fetchRaw() before anything is delivered */
   fetching: ProviderError | null
   canResume: boolean
+  /** whether it announces mail, and how that goes; null: it does not */
+  push: FakePush | null
+  /** what a mailbox may spend; null: no limit is known */
+  quota: Quota | null
+  /** units that each listing costs */
+  listingUnits: number
   /** the first cursor position that is still known */
   expiredBelow: number
   /** runs before each listing */
   onChanges: () => Promise<void>
   log: { changes: number; fetched: string[]; resumedAt: number[]; opened: number; closed: number; bytes: number }
-  provider(): MailProvider
+  provider(options?: { spent?: (units: number) => void }): MailProvider
 }
 
 const CHUNK = 256 * 1024
+
+/** `life`: ms that a standing order is good for. `fails`: thrown instead of giving one. */
+export type FakePush = { life: number; fails: ProviderError | null; log: string[]; during: () => Promise<void> }
+export const fakePush = (): FakePush => ({ life: 7 * 86_400_000, fails: null, log: [], during: async () => {} })
 
 /** An empty mailbox. Its messages have the identities `fake:0`, `fake:1`, … */
 export function fakeMailbox(mails: FakeMail[] = []): FakeMailbox {
@@ -42,13 +54,21 @@ export function fakeMailbox(mails: FakeMail[] = []): FakeMailbox {
     listing: null,
     fetching: null,
     canResume: true,
+    push: null,
+    quota: null,
+    listingUnits: 0,
     expiredBelow: 0,
     onChanges: async () => {},
     log: { changes: 0, fetched: [], resumedAt: [], opened: 0, closed: 0, bytes: 0 },
-    provider() {
+    provider({ spent } = {}) {
       mailbox.log.opened++
       return {
-        changes: (cursor, limit) => changes(mailbox, cursor, limit),
+        ...(mailbox.push ? { push: pushOf(mailbox.push) } : {}),
+        ...(mailbox.quota ? { quota: mailbox.quota } : {}),
+        changes: (cursor, limit) => {
+          spent?.(mailbox.listingUnits)
+          return changes(mailbox, cursor, limit)
+        },
         fetchRaw: (refs) => fetchRaw(mailbox, refs),
         send: () => Promise.reject(new ProviderError('protocol', 'fake', 'The fake sends nothing.')),
         check: () => Promise.resolve({ ok: true, steps: [] }),
@@ -59,6 +79,20 @@ export function fakeMailbox(mails: FakeMail[] = []): FakeMailbox {
     },
   }
   return mailbox
+}
+
+function pushOf(push: FakePush): PushCapable {
+  const lease = async (asked: string) => {
+    push.log.push(asked)
+    await push.during()
+    if (push.fails) throw push.fails
+    return { expiresAt: Date.now() + push.life }
+  }
+  return {
+    subscribe: () => lease('subscribe'),
+    renew: () => lease('renew'),
+    unsubscribe: async () => void push.log.push('unsubscribe'),
+  }
 }
 
 async function changes(mailbox: FakeMailbox, cursor: Cursor | null, limit: number) {

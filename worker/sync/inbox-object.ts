@@ -23,6 +23,7 @@ import {
   lapsing,
   type Owner,
   poked,
+  pushOffered,
   sinceOf,
   started,
   stopped,
@@ -33,20 +34,9 @@ import { mirrorPush, mirrorThrottle, mirrorVerdict } from './inbox-status'
 import { type MakeProvider, type OpenedMailbox, openMailbox, realProvider } from './mailbox'
 import { runPass } from './pass'
 import { afterFailure, afterFetch, afterSuccess, afterThrottle, type Failure, failureOf } from './policy'
-import {
-  afterCheck,
-  announced,
-  checkAgainAt,
-  modeOf,
-  type PushState,
-  pushColumns,
-  refused,
-  renewalDelay,
-  renewed,
-  subscribed,
-  wantsAnew,
-} from './push-state'
-import { charge, reserve, type Spending, settle, spendingOf } from './quota'
+import { renewPush } from './push-renewal'
+import { afterCheck, announced, checkAgainAt, modeOf, type PushState, pushColumns, renewalDelay } from './push-state'
+import { quotaBook } from './quota-book'
 import { singleFlight } from './single-flight'
 import { type TokenAnswer, type TokenKeeper, type TokenKeeperDeps, tokenAnswer, tokenKeeper } from './token-keeper'
 
@@ -66,9 +56,7 @@ class SupersededError extends Error {
   override readonly name = 'SupersededError'
 }
 
-/** Keys of the object's storage: an InboxState, and a Spending. */
 const STATE = 'state'
-const SPENDING = 'spending'
 /** A renewal of push that died is tried again after this, ms. */
 const RENEWAL_TIME = 15 * 60_000
 /** How long a stop waits for a renewal that is under way, ms. */
@@ -88,6 +76,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
   readonly #check = singleFlight(() => this.#runCheck())
   #renewal: Promise<void> | null = null
   readonly #slots = noSlots()
+  readonly #book = quotaBook(this.ctx.storage.kv, systemClock)
   #keeper: TokenKeeper | null = null
 
   /** After a verified connect: learns whose inbox it is and checks in the background. `newMailbox`: UIDs and cursor start anew. */
@@ -116,7 +105,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
    */
   async stop(): Promise<void> {
     await this.#save(stopped(this.#load()))
-    if (this.#renewal) await Promise.race([this.#renewal, scheduler.wait(STOP_TIME)])
+    if (this.#renewal) await Promise.race([this.#renewal.catch(() => {}), scheduler.wait(STOP_TIME)])
   }
 
   /** An access token of the connected account, for whoever works on this inbox. `refused`: the one the provider has just turned down. */
@@ -127,7 +116,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
 
   /** Quota units that somebody has spent on this mailbox. */
   async charge(units: number): Promise<void> {
-    this.#charge(units)
+    this.#book.charge(units)
   }
 
   /** For diagnosis. Reads only. */
@@ -137,7 +126,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
 
   async acquireFetchSlot(): Promise<string | null> {
     const now = systemClock()
-    if (now < this.#load().notBefore) return null
+    if (await this.#mustWait(now)) return null
     const slot = newToken(8)
     return takeSlot(this.#slots, slot, now) ? slot : null
   }
@@ -145,23 +134,15 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
   async reserveFetch(slot: string, quota: Quota, wanted: number): Promise<number> {
     const now = systemClock()
     const state = this.#load()
-    if (!state.active) return 0
-    if (now < state.notBefore) {
-      await this.#save(fetchPlanned(state, state.notBefore))
-      return 0
-    }
-    const { kv } = this.ctx.storage
-    const { spending, granted, nextAt } = reserve(spendingOf(kv.get(SPENDING)), quota, { slot, wanted, now })
-    kv.put(SPENDING, spending)
+    if (!state.active || (await this.#mustWait(now))) return 0
+    const { granted, nextAt } = this.#book.reserve(slot, quota, wanted)
     if (nextAt !== null) await this.#save(fetchPlanned(state, nextAt))
     return granted
   }
 
   async settleFetch(slot: string, spent: { messages: number[]; units: number }): Promise<void> {
-    this.#spend((before, now) => {
-      const settled = settle(before, slot, spent.messages, now)
-      return spent.units > 0 ? charge(settled, spent.units, now) : settled
-    })
+    this.#book.settle(slot, spent.messages)
+    if (spent.units > 0) this.#book.charge(spent.units)
   }
 
   async releaseFetchSlot(slot: string, outcome: FetchOutcome): Promise<{ wanted: boolean }> {
@@ -178,6 +159,14 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     if (failure || after.health !== before.health) await this.#save(after)
     if (after.notBefore > before.notBefore) await this.#showThrottle(after, failure?.message ?? '')
     return { wanted: freeSlot(this.#slots, slot) }
+  }
+
+  /** Whether the mailbox wants to be left alone; a fetch job is then sent when that is over. */
+  async #mustWait(now: number): Promise<boolean> {
+    const state = this.#load()
+    if (now >= state.notBefore) return false
+    await this.#save(fetchPlanned(state, state.notBefore))
+    return true
   }
 
   override async alarm(): Promise<void> {
@@ -201,12 +190,12 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     const { owner } = state
     if (!owner || !state.active) return { found: 0, queued: 0, failure: null }
     const interval = settingsOf(this.env).POSTROOM_POLL_SECONDS * 1000
-    const fallback = systemClock() + 2 * interval
     const begunAt = systemClock()
+    const fallback = begunAt + 2 * interval
     await this.#save(begun(state, fallback))
     const db = tenantDb(this.env.DB, owner.tenantId)
     try {
-      const { answer, more, closed } = await this.#look(db, owner, state)
+      const { answer, more, closed, push: offered } = await this.#look(db, owner, state)
       const before = this.#current(state.generation)
       if (closed) {
         await this.#save(stopped(before))
@@ -218,13 +207,14 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
       const verdict = failure
         ? afterFailure(before.health, failure, { interval, now, random: Math.random() })
         : afterSuccess(before.health, untilNext(push, { begunAt, now, interval }))
-      const after = ended({ ...before, push }, verdict, { now, fallback, more })
+      const checked = ended({ ...before, push }, verdict, { now, fallback, more })
+      const after = offered === null ? checked : pushOffered(checked, offered, now)
       await this.#save(after)
       await mirrorVerdict(db, owner.inboxId, verdict, {
         now,
         nextPollAt: after.agenda.sync ?? null,
         throttle: throttleAt(after, now),
-        push: pushColumns(push, now),
+        push: pushColumns(after.push, now),
       })
       return answer
     } catch (error) {
@@ -233,18 +223,18 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     }
   }
 
-  /** Opens the mailbox and runs the pass; what goes wrong there is part of the answer. */
+  /** Opens the mailbox and runs the pass; what goes wrong there is part of the answer. `push`: whether its provider announces mail, where known. */
   async #look(
     db: TenantDb,
     owner: Owner,
     state: InboxState,
-  ): Promise<{ answer: SyncAnswer; more: boolean; closed: boolean }> {
+  ): Promise<{ answer: SyncAnswer; more: boolean; closed: boolean; push: boolean | null }> {
     const nothing = { found: 0, queued: 0 }
     try {
       const mailbox = await this.#open(db, owner, (row) => sinceOf(state, row.importDays))
       if (!mailbox.open) {
         log.info('inbox.closed', { inboxId: owner.inboxId, reason: mailbox.reason })
-        return { answer: { ...nothing, failure: null }, more: false, closed: true }
+        return { answer: { ...nothing, failure: null }, more: false, closed: true, push: null }
       }
       try {
         const { more, ...counts } = await runPass(
@@ -252,14 +242,15 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
           { inboxId: owner.inboxId, cursor: state.cursor, mailbox: state.mailbox },
           async (cursor) => this.#put({ ...this.#current(state.generation), cursor }),
         )
-        return { answer: { ...counts, failure: null }, more, closed: false }
+        const push = mailbox.provider.push !== undefined
+        return { answer: { ...counts, failure: null }, more, closed: false, push }
       } finally {
         await mailbox.provider.close()
       }
     } catch (error) {
       if (error instanceof SupersededError) throw error
       log.warn('inbox.check', { inboxId: owner.inboxId, error })
-      return { answer: { ...nothing, failure: failureOf(error) }, more: false, closed: false }
+      return { answer: { ...nothing, failure: failureOf(error) }, more: false, closed: false, push: null }
     }
   }
 
@@ -269,7 +260,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
       keyring: settingsOf(this.env).keyring,
       makeProvider: this.makeProvider,
       tokens: () => (refusedToken?: string) => this.#token(owner, refusedToken),
-      spent: (units: number) => this.#charge(units),
+      spent: (units: number) => this.#book.charge(units),
     }
     return openMailbox(deps, owner.inboxId, since)
   }
@@ -289,7 +280,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     const askedAt = systemClock()
     await this.#save({ ...state, agenda: plan(state.agenda, 'renew', askedAt + RENEWAL_TIME) })
     const db = tenantDb(this.env.DB, owner.tenantId)
-    const change = await this.#askForPush(db, owner, state.push, askedAt)
+    const change = await renewPush(() => this.#open(db, owner, () => Number.POSITIVE_INFINITY), state.push, askedAt)
     const before = this.#load()
     if (before.generation !== state.generation) return
     if (change === null) return this.#save({ ...before, agenda: drop(before.agenda, 'renew') })
@@ -298,35 +289,6 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     const renewAt = now + renewalDelay(push, now, Math.random())
     await this.#save({ ...before, push, agenda: plan(before.agenda, 'renew', renewAt) })
     await mirrorPush(db, owner.inboxId, pushColumns(push, now))
-  }
-
-  /** What the answer means for the push state; null where there is nothing to ask for. */
-  async #askForPush(
-    db: TenantDb,
-    owner: Owner,
-    before: PushState,
-    askedAt: number,
-  ): Promise<((push: PushState) => PushState) | null> {
-    try {
-      const mailbox = await this.#open(db, owner, () => Number.POSITIVE_INFINITY)
-      if (!mailbox.open) return null
-      const { push } = mailbox.provider
-      try {
-        if (!push) return null
-        if (!wantsAnew(before, askedAt)) {
-          const lease = await push.renew()
-          return (current) => renewed(current, lease)
-        }
-        const lease = await push.subscribe()
-        return (current) => subscribed(current, lease, askedAt)
-      } finally {
-        await mailbox.provider.close()
-      }
-    } catch (error) {
-      log.warn('inbox.push', { inboxId: owner.inboxId, error })
-      const { message, hint } = failureOf(error)
-      return (current) => refused(current, [message, hint].filter(Boolean).join(' '))
-    }
   }
 
   /** The fetch job that had to wait for its provider. */
@@ -345,15 +307,6 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     } catch (error) {
       log.warn('inbox.throttle', { inboxId: owner.inboxId, error })
     }
-  }
-
-  #charge(units: number): void {
-    this.#spend((spending, now) => charge(spending, units, now))
-  }
-
-  #spend(change: (before: Spending, now: number) => Spending): void {
-    const { kv } = this.ctx.storage
-    kv.put(SPENDING, change(spendingOf(kv.get(SPENDING)), systemClock()))
   }
 
   async #token(owner: Owner | null, refused?: string): Promise<string> {

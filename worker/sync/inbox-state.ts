@@ -52,7 +52,7 @@ const DAY = 86_400_000
 /** How far a listing that starts anew reaches back behind the last success: mail may carry older dates than its arrival. */
 const MARGIN = 7 * DAY
 
-/** Connected (again): checks at once, asks for push anew, keeps its place in the same mailbox, starts anew in another one. */
+/** Connected (again): checks at once, has push to prove anew, keeps its place in the same mailbox, starts anew in another one. */
 export function started(state: InboxState, owner: Owner, newMailbox: boolean, now: number): InboxState {
   const first = state.owner === null
   const anew = first || newMailbox
@@ -65,7 +65,7 @@ export function started(state: InboxState, owner: Owner, newMailbox: boolean, no
     notBefore: 0,
     throttle: null,
     push: unproven(state.push, anew),
-    agenda: { sync: now, renew: now },
+    agenda: { sync: now },
     mailbox: anew && !first ? state.mailbox + 1 : state.mailbox,
     cursor: anew ? null : state.cursor,
     startedAt: anew ? now : state.startedAt,
@@ -81,6 +81,15 @@ export function stopped(state: InboxState): InboxState {
 /** A wake-up: the next check is now, unless the server asked for patience. */
 export function poked(state: InboxState, now: number): InboxState {
   return state.active ? { ...state, agenda: advance(state.agenda, 'sync', Math.max(now, state.notBefore)) } : state
+}
+
+/** A check has opened the mailbox and seen whether its provider announces mail: asks for that where nothing stands. */
+export function pushOffered(state: InboxState, offered: boolean, now: number): InboxState {
+  if (!state.active) return state
+  if (!offered)
+    return { ...state, push: { ...NO_PUSH, readAt: state.push.readAt }, agenda: drop(state.agenda, 'renew') }
+  if (state.push.subscribedAt !== null || state.agenda.renew !== undefined) return state
+  return { ...state, agenda: plan(state.agenda, 'renew', now) }
 }
 
 /** The sweeper sees no standing order for push, or one that is running out: asks for it now, unless that is being tried again already. */
