@@ -32,7 +32,10 @@ export async function consent({ base, cookie, url, control, account, ...choice }
   return new URL(to, base)
 }
 
-/** Makes a Google inbox for `address` and connects it; `api` is a signed-in client. Answers the inbox. */
+/**
+ * Makes a Google inbox for `address` and connects it; `api` is a signed-in client. Answers the inbox.
+ * @param {{ base: string, api: Function, cookie: string, control: Function, address: string, name?: string, importDays?: number }} options
+ */
 export async function connectGoogle({ base, api, cookie, control, address, name = 'Support', importDays }) {
   const inbox = await api('POST', '/api/inboxes', { name, emailAddress: address, connectionType: 'google' })
   if (importDays !== undefined) await api('PATCH', `/api/inboxes/${inbox.id}`, { importDays })
