@@ -15,7 +15,10 @@ export async function releaseMail(deps: IngestDeps, db: TenantDb, id: string): P
   if (row.state === 'done' && !held) return answerOf(row)
   if (row.rawKey === null) {
     throw new AppError('conflict', {
-      detail: 'This mail was never fetched, so there is nothing to release. Replay it to fetch it again.',
+      detail:
+        row.reason === 'own_message'
+          ? 'Postroom sent this message itself; it is in its ticket already.'
+          : 'This mail was never fetched, so there is nothing to release. Replay it to fetch it again.',
     })
   }
   await reopenRow(db, row, 'stored', RELEASED, deps.clock())

@@ -25,7 +25,17 @@ it('no statement of facts, apply, claims and attachments scans a table', async (
   await world.deliver(eml({ id: 'a@x' }))
   const big = await world.store(emlWith([{ name: 'big.bin', bytes: new Uint8Array(1_200_000) }], { inReplyTo: 'a@x' }))
   await world.store(eml()).then(async (id) => env.BLOBS.delete(String((await world.ledger(id)).raw_key)))
-  await world.ingest([big])
+  await env.DB.prepare(
+    `INSERT INTO messages (id, tenant_id, ticket_id, inbox_id, direction, message_id, delivery_state, delivery_due_at, received_at, created_at)
+     SELECT 'msg_' || id, tenant_id, id, inbox_id, 'outbound', 'ours@x', 'sending', 9e12, 1, 1 FROM tickets WHERE tenant_id = ?`,
+  )
+    .bind(world.tenantId)
+    .run()
+  const copy = await world.store(eml({ id: 'ours@x', inReplyTo: 'a@x' }), { role: 'sent' })
+  const waiting = await world.store(eml({ inReplyTo: 'a@x' }), { role: 'sent' })
+  await world.ingest([big, copy, waiting])
+  expect(await world.ledger(copy)).toMatchObject({ reason: 'own_message' })
+  expect(await world.ledger(waiting)).toMatchObject({ state: 'stored', attempts: 0 })
   await runIngest(world.deps, { kind: 'ingest', tenantId: world.tenantId, inboxId: world.inboxId })
   for (const job of world.jobs) if (job.kind === 'attachment') await runAttachments(world.deps, job)
 
