@@ -47,8 +47,7 @@ export function consentPage(request: AuthorizationRequest, account: Account, ask
   const granular = asked.filter((scope) => !isBasicScope(scope))
   const content = html`<div class="card">
 <h1>${clientHost(request)} wants access to your Google Account</h1>
-<div class="row">${avatar(account.name)}<span class="grow"><span>${account.name}</span><span class="dim small">${account.email}</span></span>
-<a href="${AUTH}?${request.query}">Switch account</a></div>
+<div class="row">${avatar(account.name)}<span class="grow"><span>${account.name}</span><span class="dim small">${account.email}</span><a class="small" href="${AUTH}?${request.query}">Switch account</a></span></div>
 <form method="post" action="${AUTH}/consent">
 <input type="hidden" name="request" value="${request.query}">
 <input type="hidden" name="account" value="${account.email}">

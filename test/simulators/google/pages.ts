@@ -65,9 +65,10 @@ main { max-width: 920px; margin: 0 auto; padding: 24px 16px; }
 .narrow main { max-width: 480px; padding-top: min(10vh, 96px); }
 footer { max-width: 920px; margin: 0 auto; padding: 8px 16px 32px; color: var(--dim); font-size: 14px; }
 .narrow footer { max-width: 480px; text-align: center; }
+p.actions { margin: 0 0 16px; }
 h1 { font-size: 24px; line-height: 1.25; margin: 0 0 8px; font-weight: 600; overflow-wrap: anywhere; }
 h2 { font-size: 18px; margin: 0 0 12px; font-weight: 600; }
-p { margin: 0 0 12px; }
+p { margin: 0 0 12px; overflow-wrap: anywhere; }
 a { color: var(--accent); }
 .dim { color: var(--dim); }
 .small { font-size: 14px; }
@@ -78,6 +79,9 @@ a { color: var(--accent); }
 a.row:hover, button.row:hover { background: var(--mark); }
 .grow { flex: 1; min-width: 0; overflow-wrap: anywhere; }
 .grow > span { display: block; }
+.line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.side { flex: none; text-align: right; }
+.side > * { display: block; }
 .avatar { flex: none; width: 36px; height: 36px; border-radius: 50%; display: grid; place-items: center; background: hsl(var(--hue) 45% 38%); color: #fff; font-weight: 600; }
 .tag { display: inline-block; padding: 0 8px; border-radius: 999px; background: var(--mark); font-size: 13px; }
 .actions { display: flex; gap: 12px; flex-wrap: wrap; align-items: center; margin-top: 16px; }
@@ -99,6 +103,9 @@ pre.raw { font: 13px/1.45 ui-monospace, Menlo, Consolas, monospace; max-height: 
 .crumb { margin: 0 0 12px; }
 .warn { color: var(--warn); }
 .notice { background: var(--mark); border-radius: 8px; padding: 10px 14px; margin: 0 0 16px; overflow-wrap: anywhere; }
+.labels { margin: 0 0 8px; }
+.more { border-top: 1px solid var(--line); padding-top: 8px; }
+.more form { margin-top: 8px; }
 .mail { padding: 16px 0; border-top: 1px solid var(--line); }
 .mail:first-child { border-top: 0; padding-top: 0; }
 .mail:last-child { padding-bottom: 0; }

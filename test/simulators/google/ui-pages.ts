@@ -112,8 +112,8 @@ export function mailboxPage(account: Account, threads: readonly MessageView[][],
     if (!first || !last) return html``
     return html`<li><a class="row" href="${mailboxPath(account)}/${last.threadId}">${avatar(nameOf(first.from))}
 <span class="grow"><span>${first.subject}</span>
-<span class="dim small">${nameOf(last.from)}: ${last.text.slice(0, 90).replace(/\s+/g, ' ')}</span></span>
-<span class="dim small">${messages.length > 1 && html`${messages.length} mails<br>`}${shortDate(last.date)}</span></a></li>`
+<span class="dim small line">${nameOf(last.from)}: ${last.text.slice(0, 90).replace(/\s+/g, ' ')}</span></span>
+<span class="side">${shortDate(last.date)}${messages.length > 1 && html`<span class="dim small">${messages.length} mails</span>`}</span></a></li>`
   }
   const content = html`<p class="crumb"><a href="/">Accounts</a></p>
 <h1>${account.name}</h1>
@@ -143,8 +143,7 @@ export function threadPage(account: Account, messages: readonly MessageView[], p
 <section class="card">
 ${messages.map(
   (message) => html`<article class="mail">
-<div class="row">${avatar(nameOf(message.from))}<span class="grow"><span>${message.from}</span><span class="dim small">to ${message.to}</span></span>
-<span class="dim small">${shortDate(message.date)}</span></div>
+<div class="row">${avatar(nameOf(message.from))}<span class="grow"><span>${nameOf(message.from)}</span><span class="dim small">${addressOf(message.from)}</span><span class="dim small">to ${message.to}</span>${shortDate(message.date)}</span></div>
 <p class="labels">${message.labels.map((label) => html`<span class="tag">${label}</span> `)}</p>
 <pre>${message.text}</pre>
 ${message.files.map((file) => html`<p class="notice small">${file.name} <span class="dim">${sized(file.size)}</span></p>`)}
@@ -175,5 +174,12 @@ const nameOf = (header: string) =>
     .replace(/"/g, '')
     .trim() || addressOf(header)
 const counted = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`
-const shortDate = (date: number) => new Date(date).toISOString().slice(0, 16).replace('T', ' ')
+const clockTime = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+})
+const shortDate = (date: number) =>
+  html`<time class="dim small" datetime="${new Date(date).toISOString()}">${clockTime.format(date)}</time>`
 const sized = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${Math.round(bytes / 1024)} KB`)
