@@ -85,6 +85,7 @@ function streamed(
     await writer.write(Buffer.from(after, 'latin1'))
     await writer.close()
   }
+  writer.closed.catch(() => {})
   // What goes wrong here ends the request, and the request says so.
   write().catch((error: unknown) => writer.abort(error).catch(() => {}))
   return readable
