@@ -106,7 +106,8 @@ export function createContracts(routes: readonly Route[]): Contracts {
     },
     checkResponse(route, response) {
       const operation = operationOf(route)
-      if (!operation) return null
+      const uploadBegins = response.headers?.['x-guploader-uploadid'] !== undefined
+      if (!operation || uploadBegins) return null
       const schema = response.status >= 400 ? 'GoogleError' : operation.response
       const encoded = encodeBody(response)
       if (!schema) return encoded.bytes?.length === 0 ? null : 'a body where none belongs'
