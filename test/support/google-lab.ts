@@ -96,11 +96,12 @@ export async function expectNoViolations(): Promise<void> {
   expect(Array.isArray(answer) ? answer : answer.violations).toEqual([])
 }
 
-type Options = { since?: number; topic?: string | null } & Partial<GmailDeps>
-/** A provider for the account with the real limits; `refused` counts refused tokens. */
-export function mailbox(account: Account, { since = 0, topic = null, ...deps }: Options = {}): MailProvider {
+type Options = { since?: number; topic?: string | null; trustedHosts?: string[] } & Partial<GmailDeps>
+/** A provider for the account with the real limits. */
+export function mailbox(account: Account, options: Options = {}): MailProvider {
+  const { since = 0, topic = null, trustedHosts = [], ...deps } = options
   return openGmail(
-    { apiUrl: google.url, since, topic, trustedHosts: [], unitsPerMinute: 6_000 },
+    { apiUrl: google.url, since, topic, trustedHosts, unitsPerMinute: 6_000 },
     {
       fetch: (...args) => fetch(...args),
       clock: Date.now,
