@@ -98,6 +98,7 @@ const ticketRoute = createRoute({
 const inboxesRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/inboxes',
+  validateSearch: parseConnectSearch,
   component: lazyRouteComponent(() => import('./features/inboxes/inbox-list-page'), 'InboxListPage'),
 })
 

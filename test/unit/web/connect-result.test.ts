@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { connectWords, parseConnectSearch } from '../../../web/features/inboxes/connect-result'
 import { CONNECT_RESULTS } from '../../../worker/contract/inboxes'
 
-const inbox = { emailAddress: 'support@acme.example', status: 'disconnected' as const, pausedAt: null }
+const inbox = { emailAddress: 'support@acme.example', status: 'disconnected' as const }
 
 describe('the address after connecting', () => {
   it('is read with what goes with each result', () => {
@@ -62,6 +62,12 @@ describe('the words', () => {
   it('name the permissions that are missing', () => {
     expect(connectWords({ connect: 'missing_scopes', missing: 'send' }, inbox)?.list).toEqual(['Send mail as you'])
     expect(connectWords({ connect: 'missing_scopes' }, inbox)?.list).toEqual(['Read your mail', 'Send mail as you'])
+  })
+
+  it('need no inbox where the attempt is not known', () => {
+    expect(connectWords({ connect: 'expired' }, null)?.title).toBe('This sign-in is no longer valid')
+    expect(connectWords({ connect: 'failed', reason: 'not_allowed' }, null)?.text).toContain('owners and admins')
+    expect(connectWords({ connect: 'ok' }, null)).toBeNull()
   })
 
   it('keep the code of a failure nobody has words for', () => {

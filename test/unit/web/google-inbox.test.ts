@@ -1,7 +1,7 @@
 // A Google inbox in words: what it needs of a person, how its mail is noticed, when it is throttled.
 import { describe, expect, it } from 'vitest'
 import { deliveryWords, throttledUntil } from '../../../web/features/inboxes/delivery-words'
-import { accessNeeded, isGranted } from '../../../web/features/inboxes/google-access'
+import { accessEnded, accessNeeded, isGranted } from '../../../web/features/inboxes/google-access'
 import { reasonInWords } from '../../../web/features/inboxes/ledger-words'
 import type { InboxAnswer } from '../../../worker/contract/inboxes'
 
@@ -23,6 +23,7 @@ function inbox(change: Partial<InboxAnswer> = {}) {
     connectedAt: '2026-11-20T11:00:00.000Z',
     archivedAt: null,
     pausedAt: null,
+    pauseReason: null,
     delivery: poll,
     ...change,
   }
@@ -42,6 +43,14 @@ describe('what a Google inbox asks of a person', () => {
     expect(accessNeeded(inbox({ statusDetail: waits }))).toBeNull()
     expect(accessNeeded(inbox({ status: 'disconnected', archivedAt: '2026-11-20T11:00:00.000Z' }))).toBeNull()
     expect(accessNeeded(inbox({ status: 'disconnected', connectionType: 'imap' }))).toBeNull()
+  })
+
+  it('has ended only where nothing but connecting helps: not after a refusal that may pass', () => {
+    const refused = { code: 'google_api_disabled', message: 'Enable the Gmail API.', action: 'reconnect' as const }
+    expect(accessEnded(inbox({ status: 'error', statusDetail: refused }))).toBe(false)
+    expect(accessEnded(inbox({ status: 'error', pauseReason: 'auth_failure' }))).toBe(true)
+    expect(accessEnded(inbox({ status: 'disconnected' }))).toBe(true)
+    expect(accessEnded(inbox({ status: 'disconnected', connectionType: 'imap' }))).toBe(false)
   })
 
   it('knows the wider scopes that hold a permission', () => {

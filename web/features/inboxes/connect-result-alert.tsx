@@ -5,14 +5,15 @@ import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
 import type { InboxAnswer } from '../../../worker/contract/inboxes'
 import { messageOf } from '../../lib/http'
-import { type ConnectSearch, connectWords } from './connect-result'
+import { type ConnectSearch, type ConnectWords, connectWords } from './connect-result'
 import { useConnectGoogle } from './use-connect-google'
 
-/** `search` is the address's, read when this is first shown; a parent keys it by inbox. */
-export function ConnectResultAlert({ inbox, search }: { inbox: InboxAnswer; search: ConnectSearch }) {
+type Props = { inbox: InboxAnswer | null; search: ConnectSearch }
+
+/** `search` is the address's, read when this is first shown; a parent keys it by inbox. `inbox` null: it is not known which. */
+export function ConnectResultAlert({ inbox, search }: Props) {
   const navigate = useNavigate()
   const [told, setTold] = useState<ConnectSearch | null>(search.connect ? search : null)
-  const { connect, leaving, error } = useConnectGoogle(inbox.id)
   const returned = search.connect !== undefined
   useEffect(() => {
     if (returned) void navigate({ to: '.', search: {}, replace: true })
@@ -20,7 +21,7 @@ export function ConnectResultAlert({ inbox, search }: { inbox: InboxAnswer; sear
 
   const words = told && connectWords(told, inbox)
   if (!words) return null
-  const { good, title, text, list, again, chooseAccount, useAddress } = words
+  const { good, title, text, list } = words
   return (
     <Alert
       color={good ? 'pine' : 'red'}
@@ -44,26 +45,36 @@ export function ConnectResultAlert({ inbox, search }: { inbox: InboxAnswer; sear
             ))}
           </List>
         )}
-        {(again || useAddress) && (
-          <Group gap="xs">
-            {useAddress && (
-              <Button size="xs" variant="default" disabled={leaving} onClick={() => connect({ useAddress })}>
-                Use {useAddress}
-              </Button>
-            )}
-            {again && (
-              <Button size="xs" loading={leaving} onClick={() => connect(chooseAccount ? { chooseAccount } : {})}>
-                {again}
-              </Button>
-            )}
-          </Group>
-        )}
-        {error && (
-          <Text size="sm" c="var(--tone-bad)">
-            {messageOf(error)}
-          </Text>
-        )}
+        {inbox && <Choices inboxId={inbox.id} words={words} />}
       </Stack>
     </Alert>
+  )
+}
+
+/** What can be done now: take the other address, or start again. */
+function Choices({ inboxId, words }: { inboxId: string; words: ConnectWords }) {
+  const { again, chooseAccount, useAddress } = words
+  const { connect, leaving, error } = useConnectGoogle(inboxId)
+  if (!again && !useAddress) return null
+  return (
+    <>
+      <Group gap="xs">
+        {useAddress && (
+          <Button size="xs" variant="default" disabled={leaving} onClick={() => connect({ useAddress })}>
+            Use {useAddress}
+          </Button>
+        )}
+        {again && (
+          <Button size="xs" loading={leaving} onClick={() => connect(chooseAccount ? { chooseAccount } : {})}>
+            {again}
+          </Button>
+        )}
+      </Group>
+      {error && (
+        <Text size="sm" c="var(--tone-bad)">
+          {messageOf(error)}
+        </Text>
+      )}
+    </>
   )
 }

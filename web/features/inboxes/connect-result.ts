@@ -45,29 +45,68 @@ export type ConnectWords = {
   useAddress: string | null
 }
 
-const FAILED = 'Google did not finish the sign-in. Try again in a few minutes.'
-/** Codes of `failed` for which more can be said than that. */
+/** Why connecting failed, by the callback's codes. */
 const REASONS = new Map([
+  [
+    'not_configured',
+    'Google is not set up on this server. Ask whoever runs it to set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET; see docs/operations.md.',
+  ],
+  ['not_allowed', 'Only owners and admins may connect inboxes.'],
+  ['inbox_changed', 'The inbox was archived or changed meanwhile.'],
+  [
+    'google_refused',
+    'Google refused the sign-in. Try again; if it happens again, whoever runs this server has to check its OAuth client at Google: id, secret and redirect address.',
+  ],
+  ['google_unreachable', 'Google could not be reached. Try again in a few minutes.'],
+  ['admin_policy', 'Your organisation does not allow Postroom. Ask your Google administrator to trust it.'],
+  [
+    'no_mailbox',
+    'Gmail did not open for this account: it has no Gmail mailbox, or the Gmail API is not enabled in the Google project of this server.',
+  ],
   [
     'no_refresh_token',
     'Google gave no lasting access. Remove Postroom at myaccount.google.com/connections, then connect again.',
   ],
-  ['not_configured', 'Google is not set up on this server. Ask whoever runs it; docs/operations.md says how.'],
+  [
+    'internal',
+    'Something went wrong on this server. Try again; if it happens again, ask whoever runs it to look at its log.',
+  ],
 ])
+const UNKNOWN_REASON = 'Google did not finish the sign-in. Try again in a few minutes.'
 
-/** What to tell a person, or null: nothing to tell. "Connected" is only said of an inbox whose status proves it. */
-export function connectWords(
-  { connect, address, missing, reason }: ConnectSearch,
-  inbox: Pick<InboxAnswer, 'emailAddress' | 'status' | 'pausedAt'>,
-): ConnectWords | null {
-  const plain = { good: false, list: [], again: 'Try again', chooseAccount: false, useAddress: null }
+/**
+ * What to tell a person, or null: nothing to tell. "Connected" is only said of an inbox whose status proves it.
+ * `inbox` null: the attempt is not known, and so neither is its inbox.
+ */
+export function connectWords(search: ConnectSearch, inbox: Target | null): ConnectWords | null {
+  if (search.connect === 'expired') return EXPIRED
+  if (search.connect === 'failed') return failure(search.reason)
+  return inbox && aboutInbox(search, inbox)
+}
+
+type Target = Pick<InboxAnswer, 'emailAddress' | 'status'>
+const PLAIN = { good: false, list: [], again: 'Try again', chooseAccount: false, useAddress: null }
+const EXPIRED: ConnectWords = {
+  ...PLAIN,
+  title: 'This sign-in is no longer valid',
+  text: 'Connecting has to be finished within ten minutes, once, by the person and in the browser that started it. Nothing has changed.',
+}
+
+function failure(reason: string | undefined): ConnectWords {
+  const known = REASONS.get(reason ?? '')
+  return {
+    ...PLAIN,
+    title: 'Connecting did not work',
+    text: `${known ?? UNKNOWN_REASON} Nothing has changed.${reason && !known ? ` (${reason})` : ''}`,
+  }
+}
+
+function aboutInbox({ connect, address, missing }: ConnectSearch, inbox: Target): ConnectWords | null {
   switch (connect) {
-    case undefined:
-      return null
     case 'ok':
       if (inbox.status !== 'connected') return null
       return {
-        ...plain,
+        ...PLAIN,
         good: true,
         title: `Connected to ${inbox.emailAddress}`,
         text: 'New mail becomes tickets by itself, and replies are sent through this account.',
@@ -75,13 +114,13 @@ export function connectWords(
       }
     case 'denied':
       return {
-        ...plain,
+        ...PLAIN,
         title: 'Google did not give Postroom access',
         text: 'The sign-in was cancelled, or an administrator of your organisation does not allow it. Nothing has changed.',
       }
     case 'mismatch':
       return {
-        ...plain,
+        ...PLAIN,
         title: address ? `You signed in as ${address}` : 'You signed in with another account',
         text: `This inbox is for ${inbox.emailAddress}. Nothing was stored. ${
           address
@@ -93,7 +132,7 @@ export function connectWords(
       }
     case 'missing_scopes':
       return {
-        ...plain,
+        ...PLAIN,
         title: 'A permission is missing',
         text: 'Postroom needs all of the permissions it asks for. Nothing was stored. Connect again and leave every box ticked. Not ticked:',
         list: missingOf(missing ?? 'read,send').map((permission) => PERMISSION_LABEL[permission]),
@@ -101,24 +140,12 @@ export function connectWords(
       }
     case 'address_taken':
       return {
-        ...plain,
+        ...PLAIN,
         title: 'Another inbox has this address',
         text: `${address ?? 'The address of this account'} already belongs to another inbox of your workspace, so nothing was stored. Use that inbox, or try again with the account ${inbox.emailAddress}.`,
         chooseAccount: true,
       }
-    case 'expired':
-      return {
-        ...plain,
-        title: 'This sign-in is no longer valid',
-        text: 'Connecting has to be finished within ten minutes, once, by the person and in the browser that started it. Nothing has changed.',
-      }
-    case 'failed': {
-      const known = reason && REASONS.get(reason)
-      return {
-        ...plain,
-        title: 'Connecting did not work',
-        text: `${known || FAILED} Nothing has changed.${reason && !known ? ` (${reason})` : ''}`,
-      }
-    }
+    default:
+      return null
   }
 }

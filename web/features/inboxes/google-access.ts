@@ -42,3 +42,8 @@ export function accessNeeded(
   if (inbox.status !== 'disconnected' && inbox.statusDetail?.action !== 'reconnect') return null
   return inbox.connectedAt ? 'reconnect' : 'connect'
 }
+
+/** Whether Google lets nothing through any more, so that only connecting helps. */
+export function accessEnded(inbox: Pick<InboxAnswer, 'connectionType' | 'status' | 'pauseReason'>): boolean {
+  return inbox.connectionType === 'google' && (inbox.status === 'disconnected' || inbox.pauseReason === 'auth_failure')
+}

@@ -1,16 +1,16 @@
 // The Google account of an inbox: which one, what it has allowed, and the way to connect it again.
-import { Stack, Text } from '@mantine/core'
+import { Group, Stack, Text } from '@mantine/core'
 import type { InboxAnswer } from '../../../worker/contract/inboxes'
 import { Section } from '../../components/section'
 import { Time } from '../../lib/time'
 import { ConnectGoogleButton } from './connect-google-button'
-import { accessNeeded } from './google-access'
+import { accessEnded, accessNeeded } from './google-access'
 import { Permissions } from './permissions'
 
 export function GoogleSection({ inbox }: { inbox: InboxAnswer }) {
   const google = inbox.connection?.google
   // What was granted once says nothing where the access has ended.
-  const valid = google !== undefined && accessNeeded(inbox) === null
+  const valid = google !== undefined && !accessEnded(inbox)
   return (
     <Section
       title="Google account"
@@ -27,9 +27,11 @@ export function GoogleSection({ inbox }: { inbox: InboxAnswer }) {
         <Permissions scopes={valid && google ? google.scopes : null} />
         {/* Where access is needed, the notice above has the button. */}
         {accessNeeded(inbox) === null && (
-          <ConnectGoogleButton inboxId={inbox.id} variant="default">
-            Reconnect
-          </ConnectGoogleButton>
+          <Group gap="xs">
+            <ConnectGoogleButton inboxId={inbox.id} variant="default">
+              Reconnect
+            </ConnectGoogleButton>
+          </Group>
         )}
         <Text size="xs" c="dimmed">
           {inbox.connectedAt

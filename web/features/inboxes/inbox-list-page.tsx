@@ -2,18 +2,22 @@
 import { Alert, Button, Group, Paper, Text, Title } from '@mantine/core'
 import { IconInbox, IconPlus } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import type { InboxAnswer } from '../../../worker/contract/inboxes'
 import { TextLink } from '../../components/links'
 import { Page } from '../../components/page'
 import { EmptyState, ErrorState, ListSkeleton } from '../../components/states'
 import { useMay, useSession } from '../session/session-context'
 import { archivedInboxesQuery, inboxesQuery } from './api'
+import { ConnectResultAlert } from './connect-result-alert'
 import { ConnectionBadges } from './connection-badge'
 import { InboxFacts, InboxNotice, InboxState } from './inbox-status'
 import classes from './inboxes.module.css'
 
+const route = getRouteApi('/app/inboxes')
+
 export function InboxListPage() {
+  const search = route.useSearch()
   const { limits } = useSession()
   const mayManage = useMay('inboxes:manage')
   const inboxes = useQuery(inboxesQuery())
@@ -27,6 +31,7 @@ export function InboxListPage() {
   )
   return (
     <Page title="Inboxes" width={860} actions={mayManage && add}>
+      <ConnectResultAlert inbox={null} search={search} />
       {full && mayManage && (
         <Alert color="yellow" mb="md" title="Upgrade to add more inboxes">
           Your plan has room for {limits.inboxes}. Archive one you no longer need, or upgrade.

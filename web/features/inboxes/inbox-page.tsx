@@ -19,7 +19,7 @@ import { inboxQuery, useDiagnose, useInboxAction, useSyncNow, useUpdateInbox } f
 import { CheckSteps } from './check-steps'
 import { ConnectResultAlert } from './connect-result-alert'
 import { DeliverySection } from './delivery-section'
-import { accessNeeded } from './google-access'
+import { accessEnded } from './google-access'
 import { GoogleSection } from './google-section'
 import { IMPORT_CHOICES } from './import-choices'
 import { InboxFacts, InboxNotice, InboxState } from './inbox-status'
@@ -67,7 +67,7 @@ export function InboxPage() {
     >
       {mayManage && <ConnectResultAlert inbox={inbox.data} search={search} />}
       <StatusSection inbox={inbox.data} mayManage={mayManage} />
-      {inbox.data.connectionType === 'google' && inbox.data.connectedAt && !accessNeeded(inbox.data) && (
+      {inbox.data.connectionType === 'google' && !accessEnded(inbox.data) && !inbox.data.archivedAt && (
         <DeliverySection inbox={inbox.data} />
       )}
       {inbox.data.connectionType === 'forward' && <ForwardSection address={inbox.data.emailAddress} />}
@@ -97,7 +97,7 @@ function StatusSection({ inbox, mayManage }: { inbox: InboxAnswer; mayManage: bo
   const diagnose = useDiagnose(inbox.id)
   const receiving = inbox.connection?.imap ?? inbox.connection?.google
   const fetches = inbox.connectionType !== 'forward' && receiving !== undefined && !inbox.archivedAt
-  const locked = accessNeeded(inbox) !== null
+  const locked = accessEnded(inbox)
   return (
     <Section title="Status" lead={inbox.emailAddress} actions={<InboxState inbox={inbox} />}>
       <InboxFacts inbox={inbox} />

@@ -90,11 +90,15 @@ export function InboxNotice({ inbox, onPage }: { inbox: InboxAnswer; onPage: boo
     <Alert color={bad ? 'red' : 'gray'} icon={bad ? <IconAlertTriangle /> : <IconInfoCircle />} mt="sm">
       <Group justify="space-between" gap="sm">
         <Text size="sm" flex="1 1 14rem">
-          {message}
-          {until && (
-            <Text span size="sm" fw={600} display="block">
-              Throttled until <Time iso={until} form="clock" />
-            </Text>
+          {until ? (
+            <>
+              <b>
+                Throttled until <Time iso={until} form="clock" />.
+              </b>{' '}
+              The provider asked for fewer requests; checking goes on by itself.
+            </>
+          ) : (
+            message
           )}
           {inbox.lastError && inbox.lastError !== message && (
             <Text span size="sm" c="dimmed" display="block">

@@ -123,7 +123,7 @@ export function NewInboxPage() {
               >
                 {step === 0 ? 'Cancel' : 'Back'}
               </Button>
-              <Group gap="sm">
+              <Group gap="sm" ml="auto">
                 <Text size="sm" c="dimmed" role="status">
                   {add.isPending ? add.progress : ''}
                 </Text>
