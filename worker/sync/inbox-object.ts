@@ -142,7 +142,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
 
   async settleFetch(slot: string, spent: { messages: number[]; units: number }): Promise<void> {
     this.#book.settle(slot, spent.messages)
-    if (spent.units > 0) this.#book.charge(spent.units)
+    this.#book.charge(spent.units)
   }
 
   async releaseFetchSlot(slot: string, outcome: FetchOutcome): Promise<{ wanted: boolean }> {

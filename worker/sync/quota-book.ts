@@ -17,7 +17,11 @@ export function quotaBook(kv: SyncKvStorage, clock: Clock) {
       return answer
     },
     /** `messages`: when those of the slot were asked for, ms. */
-    settle: (slot: string, messages: number[]) => write(settle(read(), slot, messages, clock())),
-    charge: (units: number) => write(charge(read(), units, clock())),
+    settle(slot: string, messages: number[]): void {
+      write(settle(read(), slot, messages, clock()))
+    },
+    charge(units: number): void {
+      if (units > 0) write(charge(read(), units, clock()))
+    },
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { advance, dueTasks, nextAlarm, plan } from '../../../worker/sync/agenda'
+import { advance, drop, dueTasks, nextAlarm, plan } from '../../../worker/sync/agenda'
 
 describe('the agenda', () => {
   it('wants no alarm for nothing, and the earliest for several tasks', () => {
@@ -15,6 +15,11 @@ describe('the agenda', () => {
     expect(advance({ sync: 50 }, 'sync', 20)).toEqual({ sync: 20 })
     expect(advance({ sync: 10 }, 'sync', 20)).toEqual({ sync: 10 })
     expect(advance({}, 'sync', 20)).toEqual({ sync: 20 })
+  })
+
+  it('takes one task off and leaves the others', () => {
+    expect(drop({ sync: 10, renew: 5 }, 'renew')).toEqual({ sync: 10 })
+    expect(drop({ sync: 10 }, 'fetch')).toEqual({ sync: 10 })
   })
 
   it('plans one task and leaves the others', () => {

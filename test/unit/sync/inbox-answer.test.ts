@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type InboxRow, inboxAnswer } from '../../../worker/platform/inbox-answer'
+import { type InboxRow, inboxAnswer, pushPaceSeconds } from '../../../worker/platform/inbox-answer'
 
 const NOW = 1_800_000_000_000
 const MINUTE = 60_000
@@ -81,5 +81,75 @@ describe('an inbox as the API shows it', () => {
       statusDetail: null,
       autoResponse: { enabled: false },
     })
+  })
+})
+
+describe('a Google inbox', () => {
+  const config = JSON.stringify({ google: { address: 'help@example.com', clientId: 'c', scopes: [], grantedAt: 1 } })
+  const google = (rest: Partial<InboxRow> = {}) => answer({ connectionType: 'google', config, ...rest })
+  const pushed = { deliveryMode: 'push' as const, lastPushAt: NOW - 5_000, gmailWatchExpiresAt: NOW + 6 * 86_400_000 }
+
+  it('can send once its account is connected', () => {
+    expect(google().canSend).toBe(true)
+    expect(google({ credentials: null }).canSend).toBe(false)
+  })
+
+  it('says how new mail is noticed, when the last push came and when the watch ends', () => {
+    expect(google(pushed).delivery).toEqual({
+      mode: 'push',
+      pollSeconds: null,
+      lastPushAt: new Date(NOW - 5_000).toISOString(),
+      expiresAt: new Date(NOW + 6 * 86_400_000).toISOString(),
+      nextPollAt: new Date(NOW + MINUTE).toISOString(),
+      problem: null,
+    })
+    expect(google({ pushProblem: 'The topic is missing.' }).delivery).toMatchObject({
+      mode: 'poll',
+      pollSeconds: 60,
+      problem: 'The topic is missing.',
+    })
+  })
+
+  it('claims no push while it is paused, archived or disconnected', () => {
+    for (const quiet of [{ pausedAt: 1 }, { archivedAt: 1 }, { credentials: null }])
+      expect(google({ ...pushed, pushProblem: 'x', ...quiet }).delivery).toMatchObject({
+        mode: 'poll',
+        expiresAt: null,
+        problem: null,
+      })
+  })
+
+  it('is given the time of its slower checks before it is called silent', () => {
+    expect(google({ ...pushed, lastSyncAt: NOW - 20 * MINUTE }).status).toBe('connected')
+    expect(google({ ...pushed, lastSyncAt: NOW - 26 * MINUTE }).status).toBe('error')
+    expect(google({ lastSyncAt: NOW - 6 * MINUTE }).status).toBe('error')
+  })
+
+  it('that is throttled stays connected and says until when, also where that takes long', () => {
+    const until = new Date(NOW + 30 * MINUTE).toISOString()
+    const statusDetail = JSON.stringify({ code: 'slow', message: 'Slow down.', action: 'wait', until })
+    expect(google({ statusDetail, lastSyncAt: NOW - 60 * MINUTE })).toMatchObject({
+      status: 'connected',
+      statusDetail: { until },
+    })
+    const over = JSON.stringify({
+      code: 'slow',
+      message: 'Slow down.',
+      action: 'wait',
+      until: new Date(NOW - 1).toISOString(),
+    })
+    expect(google({ statusDetail: over, lastSyncAt: NOW - 60 * MINUTE }).status).toBe('error')
+  })
+
+  it('has no settings to edit: what a person can mend, a reconnect mends', () => {
+    const statusDetail = JSON.stringify({ code: 'x', message: 'Mend it.', action: 'edit_connection' })
+    expect(google({ statusDetail, status: 'error' }).statusDetail?.action).toBe('reconnect')
+    expect(answer({ statusDetail, status: 'error' }).statusDetail?.action).toBe('edit_connection')
+  })
+})
+
+describe('the pace of checks while pushes arrive', () => {
+  it('is five intervals, a quarter of an hour at most, and never faster than without them', () => {
+    expect([1, 60, 180, 600, 3600].map(pushPaceSeconds)).toEqual([5, 300, 900, 900, 3600])
   })
 })

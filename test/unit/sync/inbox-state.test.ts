@@ -1,5 +1,21 @@
 import { describe, expect, it } from 'vitest'
-import { begun, ended, poked, sinceOf, started, stopped, UNCONFIGURED } from '../../../worker/sync/inbox-state'
+import {
+  begun,
+  ended,
+  fetchPlanned,
+  fetchSent,
+  type InboxState,
+  inboxStateOf,
+  lapsing,
+  poked,
+  pushOffered,
+  sinceOf,
+  started,
+  stopped,
+  throttleAt,
+  throttled,
+  UNCONFIGURED,
+} from '../../../worker/sync/inbox-state'
 import { afterFailure, afterSuccess, type Failure, HEALTHY } from '../../../worker/sync/policy'
 
 const DAY = 86_400_000
@@ -45,7 +61,11 @@ describe('the state of an inbox', () => {
   it('lets no poke shorten the wait after a failed check', () => {
     const fallback = NOW + 120_000
     const during = poked(begun(connected, fallback), NOW + 10)
-    const after = ended(during, afterFailure(HEALTHY, throttle, { interval: 60_000, now: NOW, random: 0 }), { now: NOW, fallback, more: false })
+    const after = ended(during, afterFailure(HEALTHY, throttle, { interval: 60_000, now: NOW, random: 0 }), {
+      now: NOW,
+      fallback,
+      more: false,
+    })
     expect(after.agenda.sync).toBe(NOW + 600_000)
     expect(poked(after, NOW + 20).agenda.sync).toBe(NOW + 600_000)
   })
@@ -53,6 +73,96 @@ describe('the state of an inbox', () => {
   it('goes on at once when time was up before the mailbox was', () => {
     const fallback = NOW + 120_000
     expect(ended(begun(connected, fallback), success, { now: NOW, fallback, more: true }).agenda.sync).toBe(NOW)
+  })
+})
+
+describe('a state stored by an older version', () => {
+  it('gains what is new and keeps what it had', () => {
+    const { push: _push, throttle: _throttle, ...old } = { ...connected, cursor: { uid: 7 } }
+    expect(inboxStateOf(old)).toEqual({ ...connected, cursor: { uid: 7 } })
+    expect(inboxStateOf({ ...old, push: { lastPushAt: 5 } } as unknown as InboxState).push).toEqual({
+      ...connected.push,
+      lastPushAt: 5,
+    })
+    expect(inboxStateOf(undefined)).toEqual(UNCONFIGURED)
+  })
+})
+
+describe('a throttle that a fetch job met', () => {
+  const detail = { code: 'slow', message: 'Slow down.', action: 'wait' as const }
+  const slow = throttled(connected, NOW + 600_000, detail)
+
+  it('holds back checks, pokes and fetch jobs, and is told until it ends', () => {
+    expect(slow.agenda).toEqual({ sync: NOW + 600_000, fetch: NOW + 600_000 })
+    expect(poked(slow, NOW + 1).agenda.sync).toBe(NOW + 600_000)
+    expect(throttleAt(slow, NOW + 599_999)).toEqual(detail)
+    expect(throttleAt(slow, NOW + 600_000)).toBeNull()
+  })
+
+  it('outlives a check that succeeds meanwhile, and is not shortened by a milder one', () => {
+    const fallback = NOW + 120_000
+    const during = throttled(begun(connected, fallback), NOW + 600_000, detail)
+    const after = ended(during, success, { now: NOW + 50, fallback, more: false })
+    expect(throttleAt(after, NOW + 50)).toEqual(detail)
+    expect(throttled(slow, NOW + 5, { ...detail, code: 'milder' })).toBe(slow)
+  })
+
+  it('is forgotten by a reconnect', () => {
+    expect(started(slow, owner, false, NOW + 1)).toMatchObject({
+      notBefore: 0,
+      throttle: null,
+      agenda: { sync: NOW + 1 },
+    })
+  })
+})
+
+describe('a fetch job that waits for quota', () => {
+  it('is sent at the earliest of the times it was planned for, once', () => {
+    const waiting = fetchPlanned(fetchPlanned(connected, NOW + 900), NOW + 500)
+    expect(waiting.agenda.fetch).toBe(NOW + 500)
+    expect(fetchSent(waiting).agenda).toEqual(connected.agenda)
+  })
+
+  it('is not planned for an inbox that is stopped', () => {
+    expect(fetchPlanned(stopped(connected), NOW).agenda).toEqual({})
+  })
+})
+
+describe('push', () => {
+  const standing = { ...connected.push, subscribedAt: NOW, expiresAt: NOW + 7 * DAY }
+
+  it('is asked for once a check has seen that the provider offers it, and not again while it stands or is tried', () => {
+    expect(pushOffered(connected, true, NOW).agenda.renew).toBe(NOW)
+    expect(pushOffered({ ...connected, push: standing }, true, NOW).agenda.renew).toBeUndefined()
+    const trying = { ...connected, agenda: { renew: NOW + 9 } }
+    expect(pushOffered(trying, true, NOW).agenda.renew).toBe(NOW + 9)
+  })
+
+  it('that the provider no longer offers is forgotten, so that the inbox polls', () => {
+    const before = { ...connected, push: standing, agenda: { sync: NOW, renew: NOW + DAY } }
+    expect(pushOffered(before, false, NOW)).toMatchObject({
+      push: { subscribedAt: null, expiresAt: null },
+      agenda: { sync: NOW },
+    })
+    expect(pushOffered(before, false, NOW).agenda.renew).toBeUndefined()
+  })
+
+  it('that the sweeper sees running out is renewed now, unless a failed attempt waits for its next', () => {
+    const planned = { ...connected, push: standing, agenda: { renew: NOW + DAY } }
+    expect(lapsing(planned, NOW).agenda.renew).toBe(NOW)
+    expect(lapsing({ ...planned, push: { ...standing, failures: 1 } }, NOW).agenda.renew).toBe(NOW + DAY)
+    expect(lapsing({ ...planned, push: { ...standing, failures: 1 }, agenda: {} }, NOW).agenda.renew).toBe(NOW)
+    expect(lapsing(stopped(planned), NOW).agenda).toEqual({})
+  })
+
+  it('has to prove itself anew after a reconnect, and shows nothing of another mailbox', () => {
+    const told = { ...connected, push: { ...standing, lastPushAt: NOW + 5 } }
+    expect(started(told, owner, false, NOW + 9).push).toMatchObject({
+      subscribedAt: null,
+      expiresAt: null,
+      lastPushAt: NOW + 5,
+    })
+    expect(started(told, owner, true, NOW + 9).push.lastPushAt).toBeNull()
   })
 })
 

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { ProviderError, type ProviderErrorKind } from '../../../worker/providers/provider'
-import { afterFailure, afterFetch, afterSuccess, type Failure, failureOf, HEALTHY } from '../../../worker/sync/policy'
+import {
+  afterFailure,
+  afterFetch,
+  afterSuccess,
+  afterThrottle,
+  type Failure,
+  failureOf,
+  HEALTHY,
+} from '../../../worker/sync/policy'
 
 const MINUTE = 60_000
 const AT = { interval: MINUTE, now: 1_800_000_000_000, random: 0.5 }
@@ -60,6 +68,52 @@ describe('pausing', () => {
   })
 })
 
+describe('a grant that is gone', () => {
+  it.each(['oauth_refresh_failed', 'oauth_client_changed'])(
+    '(%s) pauses at once, and only a reconnect mends it',
+    (code) => {
+      const verdict = afterFailure(HEALTHY, failure('auth_revoked', { code, hint: 'Reconnect.' }), AT)
+      expect(verdict).toMatchObject({ pause: true, status: 'error', detail: { code, action: 'reconnect' } })
+      expect(verdict.detail?.message).toContain('It failed. Reconnect.')
+    },
+  )
+
+  it.each(['transient', 'protocol', 'rate_limited'] as const)('is not what %s with such a code means', (kind) => {
+    expect(afterFailure(HEALTHY, failure(kind, { code: 'oauth_refresh_failed' }), AT).pause).toBe(false)
+  })
+})
+
+describe('a provider that asks us to slow down', () => {
+  const slow = failure('rate_limited', {
+    code: 'gmail_rate_limited',
+    message: 'Google asks us to slow down',
+    retryAfter: 600_000,
+  })
+
+  it('leaves the status as it was, however often, and says until when', () => {
+    let verdict = afterFailure(HEALTHY, slow, { ...AT, random: 0 })
+    for (let n = 0; n < 9; n++) verdict = afterFailure(verdict.health, slow, { ...AT, random: 0 })
+    expect(verdict).toMatchObject({ status: null, pause: false, rateLimited: true })
+    const until = new Date(AT.now + verdict.delay).toISOString()
+    expect(verdict.detail).toMatchObject({ code: 'gmail_rate_limited', action: 'wait', until })
+    expect(verdict.detail?.message).toContain(`Google asks us to slow down. Throttled until ${until.slice(11, 16)} UTC`)
+  })
+
+  it('and names no time is left alone for longer each time', () => {
+    const delays = [1, 2, 3, 9].map((times) => repeat('rate_limited', times).delay)
+    expect(delays).toEqual([1, 2, 4, 15].map((minutes) => minutes * MINUTE))
+  })
+
+  it('says the same to a fetch job', () => {
+    const { until, detail } = afterThrottle(HEALTHY, slow, { now: AT.now, random: 0 })
+    expect(until).toBe(AT.now + 600_000)
+    expect(detail).toMatchObject({ action: 'wait', until: new Date(until).toISOString() })
+    const unnamed = failure('rate_limited')
+    const health = afterFetch(afterFetch(HEALTHY, { received: 0, failure: unnamed }), { received: 0, failure: unnamed })
+    expect(afterThrottle(health, unnamed, { now: 0, random: 0.5 }).until).toBe(2 * MINUTE)
+  })
+})
+
 describe('status', () => {
   it('is connected after a success, with nothing left of what was wrong', () => {
     const verdict = afterSuccess(repeat('transient', 7).health, MINUTE)
@@ -99,9 +153,12 @@ describe('the next check', () => {
     expect(afterFailure(HEALTHY, failure('transient'), { ...AT, random: 0 }).delay).toBe(MINUTE)
   })
 
-  it('waits as long as the server asked', () => {
-    const verdict = afterFailure(HEALTHY, failure('rate_limited', { retryAfter: 3_600_000 }), AT)
-    expect(verdict).toMatchObject({ delay: 3_600_000, rateLimited: true, pause: false })
+  it('waits as long as the server asked and not much longer, so that mailboxes do not come back together', () => {
+    const asked = failure('rate_limited', { retryAfter: 3_600_000 })
+    const delays = [0, 0.5, 0.999].map((random) => afterFailure(HEALTHY, asked, { ...AT, random }).delay)
+    expect(delays[0]).toBe(3_600_000)
+    expect(delays[1]).toBeGreaterThan(delays[0] ?? 0)
+    expect(delays[2]).toBeLessThanOrEqual(3_630_000)
   })
 })
 
