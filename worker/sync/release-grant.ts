@@ -14,7 +14,7 @@ import { configOf, loadInbox, storedTokens } from './credentials'
 import { configuredGoogle, googleRefresh } from './google-client'
 import type { MakeProvider } from './mailbox'
 
-/** For each step, ms. */
+/** For each step, ms: a person waits. */
 const PATIENCE = 5_000
 
 export type ReleaseDeps = {
@@ -25,6 +25,8 @@ export type ReleaseDeps = {
   fetch: typeof fetch
   makeProvider: MakeProvider
   object: (inboxId: string) => Pick<InboxControl, 'stop'>
+  /** for each step, ms */
+  patience?: number
 }
 
 /**
@@ -44,9 +46,9 @@ export async function prepareRelease(deps: ReleaseDeps, inboxId: string): Promis
     // An inbox that was reconnected meanwhile counts as well: revoking ends the grant of the whole account.
     if (await inUse(deps.system, google.address)) return
     // A renewal of the watch that is under way would outlive its end.
-    await attempt('stop', inboxId, () => deps.object(inboxId).stop())
-    await attempt('watch', inboxId, () => stopWatch(deps, google, tokens))
-    await attempt('revoke', inboxId, () => revoke(deps, tokens))
+    await attempt(deps, 'stop', inboxId, () => deps.object(inboxId).stop())
+    await attempt(deps, 'watch', inboxId, () => stopWatch(deps, google, tokens))
+    await attempt(deps, 'revoke', inboxId, () => revoke(deps, tokens))
   }
 }
 
@@ -86,10 +88,15 @@ async function revoke(deps: ReleaseDeps, { refreshToken }: OAuthTokens): Promise
   if (client && !(await revokeToken(client, deps, refreshToken))) throw new Error('the token was not revoked')
 }
 
-async function attempt(step: string, inboxId: string, work: () => Promise<void>): Promise<void> {
+async function attempt(
+  { patience = PATIENCE }: ReleaseDeps,
+  step: string,
+  inboxId: string,
+  work: () => Promise<void>,
+): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer in time')), PATIENCE)
+    timer = setTimeout(() => reject(new Error('no answer in time')), patience)
   })
   try {
     await Promise.race([work(), timeout])

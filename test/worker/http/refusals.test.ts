@@ -17,6 +17,7 @@ const BODIES: Record<string, unknown> = {
   'PATCH /api/users/:id': { role: 'agent' },
   'PATCH /api/inboxes/:id': { name: 'Renamed' },
   'DELETE /api/inboxes/:id': { openTickets: { action: 'close' } },
+  'POST /api/inboxes/:id/connect/google': {},
   'PUT /api/inboxes/:id/connection/imap': { imap: server, smtp: server },
   'PATCH /api/tickets/:id': { status: 'waiting' },
   'POST /api/tickets/:id/replies': { text: 'Hello' },

@@ -1,5 +1,10 @@
 import { env } from 'cloudflare:test'
+import { Hono } from 'hono'
 import { expect, it } from 'vitest'
+import { type Env, settingsOf } from '../../../worker/env'
+import { inboxRoutes } from '../../../worker/features/inboxes/routes'
+import type { AppEnv } from '../../../worker/platform/http/context'
+import { problemResponse } from '../../../worker/platform/http/problem'
 import { newId } from '../../../worker/platform/ids'
 import { makeTenant, type TestTenant } from '../../support/session'
 
@@ -118,4 +123,47 @@ it('accounts for mail that was on its way and fails replies that were not sent',
     { id: 'm1', state: 'failed', due: null },
     { id: 'm2', state: 'sent', due: null },
   ])
+})
+
+/** Deletes through the route with a service that notes when it is called. */
+async function removeNoting(tenant: TestTenant, id: string, json: object) {
+  const heard: string[] = []
+  const note = async (what: string) => void heard.push(`${what} while ${(await exists(id)) ? 'there' : 'gone'}`)
+  const app = new Hono<AppEnv>()
+    .use(async (c, next) => {
+      c.set('settings', settingsOf(c.env))
+      c.set('clock', Date.now)
+      c.set('session', {
+        tenantId: tenant.tenantId,
+        userId: tenant.users.admin,
+        role: 'admin',
+      } as AppEnv['Variables']['session'])
+      c.set('releaseConnection', async (db, inboxId) => {
+        await note(`prepared ${db.tenantId === tenant.tenantId && inboxId === id}`)
+        return () => note('given back')
+      })
+      await next()
+    })
+    .route('/api', inboxRoutes)
+  app.onError((error) => problemResponse(error))
+  const headers = { 'content-type': 'application/json' }
+  const init = { method: 'DELETE', headers, body: JSON.stringify(json) }
+  const response = await app.request(`/api/inboxes/${id}`, init, env as Env)
+  return { status: response.status, heard }
+}
+
+it('gives the account back once the inbox is gone', async () => {
+  const tenant = await makeTenant()
+  const inbox = await makeInbox(tenant)
+  expect(await removeNoting(tenant, inbox, {})).toEqual({
+    status: 204,
+    heard: ['prepared true while there', 'given back while gone'],
+  })
+})
+
+it('keeps the account of an inbox that stays for its open tickets', async () => {
+  const tenant = await makeTenant()
+  const inbox = await makeInbox(tenant)
+  await makeTicket(tenant, inbox, 'open')
+  expect(await removeNoting(tenant, inbox, {})).toEqual({ status: 409, heard: ['prepared true while there'] })
 })

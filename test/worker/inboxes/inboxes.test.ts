@@ -112,8 +112,20 @@ it('refuses a forwarding address that another tenant has, without telling whose 
   expect(text).not.toContain(one.tenantId)
 })
 
-it('says which connection types this build does not have', async () => {
+it('makes a Google inbox that claims nothing before its account is connected', async () => {
   const response = await create(await makeTenant(), { connectionType: 'google' })
+  expect(response.status).toBe(201)
+  expect(await response.json()).toMatchObject({
+    status: 'disconnected',
+    statusDetail: { code: 'never_connected', message: expect.stringContaining('Google'), action: 'reconnect' },
+    connection: null,
+    connectedAt: null,
+    canSend: false,
+  })
+})
+
+it('says which connection types this build does not have', async () => {
+  const response = await create(await makeTenant(), { connectionType: 'microsoft' })
   expect(response.status).toBe(422)
   expect(await response.json()).toMatchObject({ code: 'invalid_body', errors: [{ path: 'connectionType' }] })
 })

@@ -4,11 +4,12 @@ import { describe, expect, it } from 'vitest'
 import { type Env, settingsOf } from '../../../worker/env'
 import type { AppEnv } from '../../../worker/platform/http/context'
 import { problemResponse } from '../../../worker/platform/http/problem'
-import type { CheckReport } from '../../../worker/providers/provider'
+import type { CheckReport, TokenSource } from '../../../worker/providers/provider'
 import { connectRoutes } from '../../../worker/sync/connect.routes'
 import { type Connection, loadInbox } from '../../../worker/sync/credentials'
 import type { InboxObject } from '../../../worker/sync/inbox-object'
 import { fakeMailbox, smallMail } from '../../support/fake-provider'
+import { givenGoogleInbox, liveTokens, tokensOf } from './google-rows'
 import { givenInbox, inboxRow, ledgerOf } from './rows'
 
 const server = (rest: object = {}) => ({
@@ -44,6 +45,7 @@ async function setUp(columns: Parameters<typeof givenInbox>[0] = {}) {
     .use(async (c, next) => {
       c.set('settings', settingsOf(c.env))
       c.set('clock', Date.now)
+      c.set('releaseConnection', async () => async () => {})
       c.set('session', {
         tokenHash: 'h',
         tenantId: inbox.tenantId,
@@ -337,5 +339,136 @@ describe('diagnosing', () => {
       steps: [{ status: 'fail', hint: expect.any(String) }],
     })
     expect((await t.call('PUT', t.at('/connection/imap'), { imap: server() })).status).toBe(200)
+  })
+})
+
+describe('a Google inbox', () => {
+  /** The routes of connections over one connected Google inbox; `events` is the order of what happens outside. */
+  async function setUpGoogle(given: Parameters<typeof givenGoogleInbox>[0] = {}) {
+    const inbox = await givenGoogleInbox({ tokens: liveTokens('google'), ...given })
+    const seen: { connection: Connection; token: TokenSource }[] = []
+    const events: string[] = []
+    const routes = connectRoutes(() => (connection, { token }) => {
+      seen.push({ connection, token })
+      return { ...fakeMailbox().provider(), check: async () => fine }
+    })
+    const credentials = async () => (await inboxRow(inbox))?.credentials
+    const stub = env.INBOX.get(env.INBOX.idFromName(inbox.inboxId))
+    const mailbox = fakeMailbox()
+    // The check that starting begins goes on for ever, so that nothing but the routes writes to the row.
+    mailbox.onChanges = () => new Promise(() => {})
+    await runInDurableObject<InboxObject, void>(stub, (object) => {
+      object.makeProvider = () => mailbox.provider()
+    })
+    await stub.start({ tenantId: inbox.tenantId, inboxId: inbox.inboxId }, { newMailbox: false })
+    const app = new Hono<AppEnv>()
+      .use(async (c, next) => {
+        c.set('settings', settingsOf(c.env))
+        c.set('clock', Date.now)
+        c.set('session', { tenantId: inbox.tenantId, userId: 'u', role: 'admin' } as AppEnv['Variables']['session'])
+        c.set('releaseConnection', async () => {
+          events.push((await credentials()) ? 'prepared' : 'prepared too late')
+          return async () => void events.push((await credentials()) ? 'given back too early' : 'given back')
+        })
+        await next()
+      })
+      .route('/api', routes)
+    app.onError((error) => problemResponse(error))
+    const call = async (method: string, path: string, body?: object) => {
+      const headers = { 'content-type': 'application/json' }
+      const init = { method, ...(body ? { body: JSON.stringify(body), headers } : {}) }
+      const response = await app.request(`/api/inboxes${path}`, init, env as Env)
+      const text = await response.text()
+      expect(text).not.toMatch(/stored-(access|refresh)/)
+      return { status: response.status, body: JSON.parse(text) as Record<string, unknown> }
+    }
+    return {
+      inbox,
+      seen,
+      events,
+      call,
+      at: (path: string) => `/${inbox.inboxId}${path}`,
+      row: () => inboxRow(inbox),
+      tokens: () => tokensOf(inbox),
+    }
+  }
+
+  it('takes no mail server, keeps its tokens, and says what to do instead', async () => {
+    const t = await setUpGoogle()
+    const before = await t.row()
+    for (const body of [{ imap: server() }, { smtp: server() }, { imap: server(), smtp: server() }]) {
+      const { status, body: problem } = await t.call('PUT', t.at('/connection/imap'), body)
+      expect(status).toBe(409)
+      expect(problem.detail).toContain('Connect with Google')
+    }
+    expect(await t.row()).toEqual(before)
+    expect(await t.tokens()).toEqual(expect.objectContaining({ refreshToken: 'stored-refresh-google' }))
+    expect(t.seen).toEqual([])
+  })
+
+  it('does not lend its account to a test of typed settings', async () => {
+    const t = await setUpGoogle()
+    await t.call('POST', `/test-connection?inboxId=${t.inbox.inboxId}`, { imap: server() })
+    expect(t.seen.map(({ connection }) => connection)).toEqual([{ imap: server() }])
+    await expect(t.seen[0]?.token()).rejects.toThrow()
+    expect((await t.call('POST', `/test-connection?inboxId=${t.inbox.inboxId}`, {})).status).toBe(422)
+  })
+
+  it('is diagnosed with its stored grant, and nothing is written', async () => {
+    const t = await setUpGoogle()
+    const before = await t.row()
+    expect((await t.call('POST', t.at('/diagnose'))).body).toEqual(fine)
+    expect(t.seen[0]?.connection).toEqual({ google: expect.objectContaining({ address: t.inbox.account }) })
+    expect(await t.seen[0]?.token()).toBe('stored-access-google')
+    expect(await t.row()).toEqual(before)
+  })
+
+  it('without a grant is diagnosed as such', async () => {
+    const t = await setUpGoogle({ tokens: null })
+    expect((await t.call('POST', t.at('/diagnose'))).body).toMatchObject({
+      ok: false,
+      steps: [{ name: 'Account', detail: 'No Google account is connected.', hint: expect.stringContaining('Google') }],
+    })
+  })
+
+  it('whose tokens no key opens is diagnosed as such', async () => {
+    const t = await setUpGoogle()
+    await env.DB.prepare("UPDATE inboxes SET credentials = 'v1.k0.AAAA.AAAA' WHERE id = ?").bind(t.inbox.inboxId).run()
+    expect((await t.call('POST', t.at('/diagnose'))).body).toMatchObject({
+      ok: false,
+      steps: [{ detail: 'The stored access can no longer be read.' }],
+    })
+  })
+
+  it('pauses and resumes with its grant kept', async () => {
+    const t = await setUpGoogle()
+    expect((await t.call('POST', t.at('/pause'))).body).toMatchObject({ pauseReason: 'manual' })
+    expect((await t.call('POST', t.at('/resume'))).body).toMatchObject({ pausedAt: null })
+    expect(await t.tokens()).not.toBeNull()
+    expect(t.events).toEqual([])
+  })
+
+  it('disconnects: tokens and push are gone, the account stays named, and the grant is given back afterwards', async () => {
+    const t = await setUpGoogle()
+    await env.DB.prepare(
+      "UPDATE inboxes SET delivery_mode = 'push', gmail_watch_expires_at = 9, push_problem = 'p' WHERE id = ?",
+    )
+      .bind(t.inbox.inboxId)
+      .run()
+    const { body } = await t.call('POST', t.at('/disconnect'))
+    expect(body).toMatchObject({
+      status: 'disconnected',
+      statusDetail: { action: 'reconnect' },
+      connection: { google: { address: t.inbox.account } },
+    })
+    expect(await t.row()).toMatchObject({
+      credentials: null,
+      google_address: null,
+      gmail_watch_expires_at: null,
+      delivery_mode: 'poll',
+      push_problem: null,
+    })
+    expect(t.events).toEqual(['prepared', 'given back'])
+    expect((await t.call('POST', t.at('/resume'))).status).toBe(409)
   })
 })
