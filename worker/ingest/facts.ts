@@ -34,8 +34,8 @@ export type Facts = {
   participants: Map<string, Map<string, Participation>>
   /** our own outgoing mail by Message-ID */
   sent: Map<string, SentFact>
-  /** mail of this inbox whose fate is not known yet, in tickets the batch could belong to; by `unsettledKey` */
-  unsettled: Map<string, SentFact>
+  /** what was written with Postroom in tickets the batch could belong to, for this inbox; by `writtenKey` */
+  written: Map<string, SentFact>
   /** by `originalKey` */
   originals: Map<string, OriginalFact>
   /** addresses of the tenant's inboxes, lower case */
@@ -49,8 +49,8 @@ export type Facts = {
 /** Key of Facts.originals: same inbox, same Message-ID (or none), same bytes. */
 export const originalKey = (item: MailItem) => `${messageKey(item)}\n${item.digest}`
 
-/** Key of Facts.unsettled: the sender and the second in the Date field, which a provider leaves as we wrote it when it changes the Message-ID. */
-export const unsettledKey = (fromEmail: string, date: number | null) =>
+/** Key of Facts.written: the sender and the second in the Date field, which a provider leaves as we wrote it when it changes the Message-ID. */
+export const writtenKey = (fromEmail: string, date: number | null) =>
   `${fromEmail}\n${date === null ? '' : Math.floor(date / 1000)}`
 
 /** Tickets considered for one Message-ID: a newsletter's id may be referred to by thousands. */
@@ -86,7 +86,7 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
   const anySent = items.some((item) => item.role === 'sent') ? 1 : 0
   const people = unique(items.flatMap((item) => [senderOf(item), ...addressees(item).slice(0, ADDRESSES_PER_MAIL)]))
 
-  const [open, refs, tickets, participants, sent, unsettled, originals, inboxes, sending] = await db.batch([
+  const [open, refs, tickets, participants, sent, written, originals, inboxes, sending] = await db.batch([
     db.prepare(
       `SELECT id FROM ledger WHERE tenant_id = ?1 AND state = 'stored' AND id IN (SELECT value FROM json_each(?2))`,
       JSON.stringify(items.map((item) => item.ledgerId)),
@@ -120,7 +120,7 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
     db.prepare(
       `${CANDIDATES} SELECT m.id AS messageRowId, m.ticket_id AS ticketId, lower(m.from_email) AS fromEmail, m.created_at AS writtenAt
        FROM candidates candidate CROSS JOIN messages m ON m.tenant_id = ?1 AND m.ticket_id = candidate.id
-       WHERE ?7 AND m.inbox_id = ?6 AND m.direction = 'outbound' AND m.sent_at IS NULL AND m.delivery_state IN ('queued', 'sending', 'failed')`,
+       WHERE ?7 AND m.inbox_id = ?6 AND m.direction = 'outbound' AND m.ledger_id IS NULL`,
       ...candidates,
       inboxId ?? '',
       anySent,
@@ -161,8 +161,8 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
       fromEmail: row.fromEmail,
     })
   }
-  for (const { writtenAt, ...row } of rows<SentFact & { writtenAt: number }>(unsettled)) {
-    facts.unsettled.set(unsettledKey(row.fromEmail, writtenAt), row)
+  for (const { writtenAt, ...row } of rows<SentFact & { writtenAt: number }>(written)) {
+    facts.written.set(writtenKey(row.fromEmail, writtenAt), row)
   }
   for (const row of rows<{ key: string; ledgerId: string; ticketId: string | null }>(originals)) {
     facts.originals.set(row.key, { ledgerId: row.ledgerId, ticketId: row.ticketId, inBatch: false })
@@ -185,7 +185,7 @@ export function emptyFacts(): Facts {
     refCounts: new Map(),
     participants: new Map(),
     sent: new Map(),
-    unsettled: new Map(),
+    written: new Map(),
     originals: new Map(),
     ownAddresses: new Set(),
     mailbox: null,

@@ -5,7 +5,7 @@
 import type { MailRole } from '../contract/inboxes'
 import type { Address } from '../mail/types'
 import type { Facts, SentFact, TicketFact } from './facts'
-import { originalKey, unsettledKey } from './facts'
+import { originalKey, writtenKey } from './facts'
 import { bouncedIds, type MailItem, ownIds, senderOf } from './mail-item'
 import { type MatchedBy, matchTicket } from './match'
 
@@ -148,13 +148,13 @@ function failedDmarc(item: MailItem): boolean {
 }
 
 /**
- * The message of ours that the mail is a copy of: the provider's own in Sent, known by its id or, where that was changed and nobody could tell us,
+ * The message of ours that the mail is a copy of: the provider's own in Sent, known by its id or, where that was changed,
  * by when it was written; or one that came back by Cc or a group address. Of the latter the sender must agree: senders reuse each other's ids.
  */
 export function ownMessage(item: MailItem, facts: Facts): SentFact | null {
   const sent = ownIds(item).flatMap((id) => facts.sent.get(id) ?? [])
   if (item.role !== 'sent') return sent.find(({ fromEmail }) => fromEmail === senderOf(item)) ?? null
-  return sent[0] ?? facts.unsettled.get(unsettledKey(senderOf(item), item.mail.date)) ?? null
+  return sent[0] ?? facts.written.get(writtenKey(senderOf(item), item.mail.date)) ?? null
 }
 
 function bouncedMessage(item: MailItem, facts: Facts): { messageRowId: string; detail: string } | null {

@@ -1,6 +1,6 @@
 // Mail that lies in Sent, in spam, in the trash or among the drafts.
 import { describe, expect, it } from 'vitest'
-import { unsettledKey } from '../../../worker/ingest/facts'
+import { writtenKey } from '../../../worker/ingest/facts'
 import { authorOf, contactOf, planMail } from '../../../worker/ingest/plan'
 import { mustWait } from '../../../worker/ingest/plan-batch'
 import { facts, INBOX, mail, NOW } from './support'
@@ -30,17 +30,17 @@ describe('our own copy in Sent', () => {
     expect(plan(mail({ headers, from: US, to: [US] }), known).kind).toBe('new_ticket')
   })
 
-  it('is known by the second it was written in where nobody could tell us how its sending ended', () => {
-    const unsettled = facts()
-    unsettled.unsettled.set(unsettledKey(US, NOW - 60_000 + 321), {
+  it('is known by the second it was written in where the provider changed its id and did not say so', () => {
+    const known = facts()
+    known.written.set(writtenKey(US, NOW - 60_000 + 321), {
       messageRowId: 'msg_lost',
       ticketId: 'tkt_12',
       fromEmail: US,
     })
     const written = { messageId: 'CA+x@mail.gmail.com', date: NOW - 60_000 }
-    expect(plan(sentMail(written), unsettled)).toMatchObject({ reason: 'own_message', copyOf: 'msg_lost' })
-    expect(plan(sentMail({ ...written, date: NOW - 61_000 }), unsettled)).toMatchObject({ reason: 'sent_elsewhere' })
-    expect(plan(mail({ ...written, from: US }), unsettled).kind).toBe('new_ticket')
+    expect(plan(sentMail(written), known)).toMatchObject({ reason: 'own_message', copyOf: 'msg_lost' })
+    expect(plan(sentMail({ ...written, date: NOW - 61_000 }), known)).toMatchObject({ reason: 'sent_elsewhere' })
+    expect(plan(mail({ ...written, from: US }), known).kind).toBe('new_ticket')
   })
 
   it('of received mail settles nothing: that it came back says nothing about the others', () => {

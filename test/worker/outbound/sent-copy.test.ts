@@ -137,6 +137,15 @@ describe('our reply comes back through the history of its mailbox', () => {
     expect(byThread).toMatchObject({ reason: 'provider_thread', ticket_id: d.ticketId })
   })
 
+  it('under another Message-ID that nobody could tell us: it is known by when it was written', async () => {
+    const d = await desk()
+    const id = await d.reply()
+    await d.run(id)
+    const row = await d.take(d.inSent(WIRE), { role: 'sent', thread: 't1', identity: 'gmail:copy@2' })
+    expect(row).toMatchObject({ disposition: 'suppressed', reason: 'own_message' })
+    expect(await d.message(id)).toMatchObject({ message_id: WIRE, delivery_detail: 'Accepted.' })
+  })
+
   it('after its sending was recorded: no second row, and nothing to fetch', async () => {
     const d = await desk()
     d.answers(async () => sentAs(copyOf({ messageId: WIRE })))
