@@ -145,9 +145,21 @@ type Encoded = {
 export function encodeBody({ body }: SimResponse): Encoded {
   if (body === undefined || body === null) return { type: null, bytes: Buffer.alloc(0), stream: null }
   if (typeof body === 'string') return { type: 'text/plain; charset=utf-8', bytes: Buffer.from(body), stream: null }
-  if (body instanceof Uint8Array) return { type: 'application/octet-stream', bytes: Buffer.from(body), stream: null }
+  if (body instanceof Uint8Array) {
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+    return { type: 'application/octet-stream', bytes, stream: null }
+  }
   if (isStream(body)) return { type: 'application/octet-stream', bytes: null, stream: body }
-  return { type: 'application/json; charset=UTF-8', bytes: Buffer.from(JSON.stringify(body)), stream: null, json: body }
+  let json: Buffer | null = null // made once, and only for those who want the bytes
+  return {
+    type: 'application/json; charset=UTF-8',
+    get bytes() {
+      json ??= Buffer.from(JSON.stringify(body))
+      return json
+    },
+    stream: null,
+    json: body,
+  }
 }
 
 function isStream(body: unknown): body is AsyncIterable<Buffer> {
