@@ -198,10 +198,12 @@ export function authorizeRoutes(world: World, authorizer: Authorizer): Route[] {
       handle: guarded(({ body }) => {
         const form = new URLSearchParams(body.toString('utf8'))
         const request = authorizer.parse(new URLSearchParams(form.get('request') ?? ''))
-        const email = form.get('email')?.trim() ?? ''
-        if (!/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(email))
-          return accountPage(world, request, 'Enter a valid email address.')
-        const account = world.addAccount(email, form.get('name') ?? undefined)
+        let account: Account
+        try {
+          account = world.addAccount(form.get('email') ?? '', form.get('name') ?? undefined)
+        } catch (error) {
+          return accountPage(world, request, error instanceof Error ? error.message : String(error))
+        }
         const next = new URLSearchParams({ account: account.email, request: request.query })
         return { status: 303, headers: { location: `${AUTH}/consent?${next}` }, body: '' }
       }),

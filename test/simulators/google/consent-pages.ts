@@ -38,7 +38,7 @@ ${account.email === request.loginHint && html`<span class="tag">suggested</span>
 <button class="button">Next</button>
 </form></details>
 </div>`
-  return page('Choose an account', content, { narrow: true })
+  return page('Choose an account', content, { narrow: true, status: problem ? 400 : 200 })
 }
 
 /** Granular consent: one checkbox for each scope beyond the basic ones. */

@@ -36,21 +36,24 @@ function client(options: { clientSecret?: string; redirectUri?: string } = {}) {
   })
 }
 
-async function control(name: string, body: object) {
+type Answer = Record<string, string> & { error: { status: string; errors: object[]; details: { reason: string }[] } }
+const jsonOf = async (response: Response) => (await response.json()) as Answer
+
+async function control(name: string, body: object): Promise<Record<string, string>> {
   const response = await fetch(`${google.url}/__control/${name}`, { method: 'POST', body: JSON.stringify(body) })
-  const answer = await response.json()
+  const answer = await jsonOf(response)
   if (!response.ok) throw new Error(JSON.stringify(answer))
-  return answer
+  return answer as Record<string, string>
 }
 
 /** Goes to `url` and decides as `account`; the query the app would get back. */
 async function authorize(url: string, choice: { account?: string; scopes?: string[]; deny?: boolean } = {}) {
   const { location } = await control('authorize', { url, account: SUPPORT, ...choice })
-  expect(location.startsWith(`${REDIRECT}?`)).toBe(true)
-  return new URL(location).searchParams
+  expect(location?.startsWith(`${REDIRECT}?`)).toBe(true)
+  return new URL(location ?? '').searchParams
 }
 
-const offline = { access_type: 'offline', prompt: 'consent', scope: [READ, SEND], state: 'a state' } as const
+const offline = { access_type: 'offline', prompt: 'consent', scope: [READ, SEND], state: 'a state' }
 
 /** A whole code flow with PKCE. */
 async function connect(account = SUPPORT) {
@@ -92,7 +95,7 @@ describe('the code flow', () => {
     expect(info.scopes).toEqual([READ, SEND])
     const jane = await connect(JANE)
     const addresses = await Promise.all(
-      [tokens, jane.tokens].map(async (own) => (await (await profile(own.access_token ?? '')).json()).emailAddress),
+      [tokens, jane.tokens].map(async (own) => (await jsonOf(await profile(own.access_token ?? ''))).emailAddress),
     )
     expect(addresses).toEqual([SUPPORT, JANE])
   })
@@ -105,7 +108,7 @@ describe('the code flow', () => {
 
   it('gives a signed ID token that the published certificates verify', async () => {
     const oauth = client()
-    const url = oauth.generateAuthUrl({ ...offline, scope: ['openid', 'email', READ], nonce: 'n1' } as typeof offline)
+    const url = oauth.generateAuthUrl({ ...offline, scope: ['openid', 'email', READ], nonce: 'n1' })
     const { tokens } = await oauth.getToken((await authorize(url)).get('code') ?? '')
     const jwks = (await (await fetch(`${google.url}/oauth2/v3/certs`)).json()) as {
       keys: (JsonWebKey & { kid: string })[]
@@ -192,7 +195,7 @@ describe('the code flow', () => {
     expect(basic.status).toBe(200)
     const foreign = new URLSearchParams({ ...Object.fromEntries(form), client_id: 'other', client_secret: 'x' })
     const refused = await fetch(`${google.url}/token`, { method: 'POST', body: foreign })
-    expect([refused.status, (await refused.json()).error]).toEqual([401, 'invalid_client'])
+    expect([refused.status, (await jsonOf(refused)).error]).toEqual([401, 'invalid_client'])
   })
 })
 
@@ -220,9 +223,9 @@ describe('consent', () => {
     expect(tokens.scope).toBe(SEND)
     const refused = await profile(tokens.access_token ?? '')
     expect(refused.status).toBe(403)
-    const { error } = await refused.json()
+    const { error } = await jsonOf(refused)
     expect(error).toMatchObject({ status: 'PERMISSION_DENIED', errors: [{ reason: 'insufficientPermissions' }] })
-    expect(error.details[0].reason).toBe('ACCESS_TOKEN_SCOPE_INSUFFICIENT')
+    expect(error.details[0]?.reason).toBe('ACCESS_TOKEN_SCOPE_INSUFFICIENT')
   })
 
   it('sends access_denied back after Cancel, and after a consent to nothing', async () => {
@@ -277,7 +280,7 @@ describe('tokens that end', () => {
     const refused = await profile(tokens.access_token ?? '')
     expect(refused.status).toBe(401)
     expect(refused.headers.get('www-authenticate')).toContain('invalid_token')
-    expect((await refused.json()).error.status).toBe('UNAUTHENTICATED')
+    expect((await jsonOf(refused)).error.status).toBe('UNAUTHENTICATED')
     const { credentials, res } = await oauth.refreshAccessToken()
     expect(res?.data.refresh_token).toBe(tokens.refresh_token) // the library puts its own back; Google sends none
     expect((await profile(credentials.access_token ?? '')).status).toBe(200)
@@ -344,7 +347,7 @@ describe('faults and contracts', () => {
   })
 
   it('saw no request and gave no answer outside the contracts until now, and notices one', async () => {
-    const violations = async () => (await fetch(`${google.url}/__control/violations`)).json()
+    const violations = async () => (await fetch(`${google.url}/__control/violations`)).json() as Promise<string[]>
     expect(await violations()).toEqual([])
     const { tokens } = await connect()
     const headers = { authorization: `Bearer ${tokens.access_token}`, 'content-type': 'application/json' }

@@ -75,7 +75,7 @@ ${problem && html`<p class="warn" role="alert">${problem}</p>`}
 <button class="button">Add account</button>
 </form>
 </section>`
-  return page('Simulated Google', content)
+  return page('Simulated Google', content, { status: problem ? 400 : 200 })
 }
 
 /** The form for a mail from outside; with `thread` the next mail of that conversation. */
@@ -101,7 +101,7 @@ ${values.problem && html`<p class="warn" role="alert">${values.problem}</p>`}
 <label>Attachment (optional) <input name="file" type="file"></label>
 <button class="button">Send</button>
 </form>`
-  return page('Send a mail in', content)
+  return page('Send a mail in', content, { status: values.problem ? 400 : 200 })
 }
 
 /** Conversations of an account, the latest first. */
@@ -163,7 +163,7 @@ ${problem && html`<p class="warn" role="alert">${problem}</p>`}
 <a href="/mail/compose?${next}">Write the other side's next mail</a>
 </div>
 </form>`
-  return page(subject, content)
+  return page(subject, content, { status: problem ? 400 : 200 })
 }
 
 const mailboxPath = (account: Account) => `/mail/${encodeURIComponent(account.email)}`

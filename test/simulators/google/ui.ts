@@ -26,6 +26,9 @@ export function uiRoutes(world: World, store: Store): Route[] {
       text: value(form, 'text'),
     }
     const threadId = value(form, 'thread')
+    const again = (problem: string) => composePage(accounts(), { ...values, thread: threadId, problem })
+    if (!/[^\s@<>]+@[^\s@<>]+/.test(values.from)) return again('Enter the address the mail comes from.')
+    if (values.text === '') return again('Enter a text.')
     const file = form.get('file')
     const attachment =
       file instanceof File && file.size > 0
@@ -36,7 +39,7 @@ export function uiRoutes(world: World, store: Store): Route[] {
     )
     const raw = composeMail({ ...values, date: world.clock(), references, attachment })
     const sent = await post(dispatch, request, 'deliver', { to: values.to, raw: raw.toString('base64') })
-    if (sent.problem) return composePage(accounts(), { ...values, thread: threadId, problem: sent.problem })
+    if (sent.problem) return again(sent.problem)
     return seeOther(`/mail/${encodeURIComponent(values.to)}/${sent.answer.threadId}`)
   }
 

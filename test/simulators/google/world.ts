@@ -66,7 +66,7 @@ export type World = {
   advance(ms: number): void
   setClock(now: number): void
   accounts: Map<string, Account>
-  /** The account of an address, made if there is none. */
+  /** The account of an address, made if there is none; throws when it is no address. */
   addAccount(email: string, name?: string): Account
   faults: Fault[]
   /** What broke a contract; a run without any is a proof, so nothing removes entries. */
@@ -134,6 +134,7 @@ export function createWorld(project: Project, state?: string): World {
     accounts,
     addAccount(email, name) {
       const address = email.trim().toLowerCase()
+      if (!/^[^\s@<>]+@[^\s@<>]+$/.test(address)) throw new Error('Enter a valid email address.')
       const existing = accounts.get(address)
       if (existing) return existing
       const account = { id: subjectOf(address), email: address, name: name?.trim() || nameOf(address) }
