@@ -51,6 +51,8 @@ export function inboxStateOf(stored: Partial<InboxState> | undefined): InboxStat
 const DAY = 86_400_000
 /** How far a listing that starts anew reaches back behind the last success: mail may carry older dates than its arrival. */
 const MARGIN = 7 * DAY
+/** A mail that arrives after the connect may have been accepted this long before, ms. */
+const IN_TRANSIT = 10 * 60_000
 
 /** Connected (again): checks at once, has push to prove anew, keeps its place in the same mailbox, starts anew in another one. */
 export function started(state: InboxState, owner: Owner, newMailbox: boolean, now: number): InboxState {
@@ -155,6 +157,8 @@ export function fetchSent(state: InboxState): InboxState {
  * later, when the cursor was lost, whatever came since the last success. What was seen before is recognised by the ledger and by ingest.
  */
 export function sinceOf(state: InboxState, importDays: number): number {
-  if (state.lastSuccessAt !== null) return state.lastSuccessAt - MARGIN
-  return importDays === 0 ? Number.POSITIVE_INFINITY : state.startedAt - importDays * DAY
+  // Never behind what the first listing wanted: mail that nobody asked to import would become tickets.
+  const wanted = state.startedAt - importDays * DAY
+  if (state.lastSuccessAt !== null) return Math.max(state.lastSuccessAt - MARGIN, wanted - IN_TRANSIT)
+  return importDays === 0 ? Number.POSITIVE_INFINITY : wanted
 }

@@ -178,4 +178,11 @@ describe('how far back a first listing reaches', () => {
   it('covers the time since the last success with a margin, when a cursor was lost later', () => {
     expect(sinceOf({ ...connected, lastSuccessAt: NOW + 50 * DAY }, 0)).toBe(NOW + 43 * DAY)
   })
+
+  it('never imports what nobody asked for, when a cursor is lost soon after the connect', () => {
+    const soon = { ...connected, lastSuccessAt: NOW + 3_600_000 }
+    expect(sinceOf(soon, 0)).toBeGreaterThan(NOW - 3_600_000)
+    expect(sinceOf(soon, 0)).toBeLessThan(NOW)
+    expect(sinceOf(soon, 30)).toBe(soon.lastSuccessAt - 7 * DAY)
+  })
 })
