@@ -37,7 +37,7 @@ function ask({ client, limits }: ChangesDeps, { startId, pageToken }: HistoryCur
 }
 
 /** What a page says. The first page's id is the next start: what came in while the others were read is listed again rather than never. */
-export function judgePage(cursor: HistoryCursor, answer: Answer): HistoryCursor {
+function judgePage(cursor: HistoryCursor, answer: Answer): HistoryCursor {
   const added = answer.history.flatMap((record) => record.messagesAdded.map(({ message }) => message))
   return {
     ...cursor,
