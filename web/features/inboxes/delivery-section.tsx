@@ -16,9 +16,11 @@ export function DeliverySection({ inbox }: { inbox: InboxAnswer }) {
   return (
     <Section
       title="How new mail is noticed"
-      lead={words.text}
       actions={words.mode && <StateBadge tone={words.mode === 'Push' ? 'good' : 'waiting'}>{words.mode}</StateBadge>}
     >
+      <Text size="sm" mb="sm">
+        {words.text}
+      </Text>
       <dl className={classes.facts}>
         <Fact name="Last push">{lastPushAt ? <Time iso={lastPushAt} form="relative" /> : 'None yet'}</Fact>
         <Fact name="Push is set up until">{expiresAt ? <Time iso={expiresAt} form="moment" /> : 'Not set up'}</Fact>

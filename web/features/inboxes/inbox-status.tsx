@@ -100,7 +100,7 @@ export function InboxNotice({ inbox, onPage }: { inbox: InboxAnswer; onPage: boo
           ) : (
             message
           )}
-          {inbox.lastError && inbox.lastError !== message && (
+          {inbox.lastError && !message.includes(inbox.lastError) && !until && (
             <Text span size="sm" c="dimmed" display="block">
               {inbox.lastError}
             </Text>
