@@ -36,6 +36,11 @@ describe('what a connection form means', () => {
     ])
   })
 
+  it('an account is no part of a form', () => {
+    const google = { address: 'a@gmail.com', clientId: 'c', scopes: [], grantedAt: 1 }
+    expect(completeConnection({ imap: server() }, { google })).toEqual({ imap: server() })
+  })
+
   it('the same host in other letters is the same host', () => {
     const given = { imap: server({ host: 'MAIL.example.com', password: '' }) }
     expect(completeConnection(given, { imap: server() }).imap?.password).toBe('stored')
@@ -49,5 +54,14 @@ describe('another mailbox', () => {
     expect(otherMailbox(before, { imap: server({ username: 'v' }) })).toBe(true)
     expect(otherMailbox(before, { imap: server({ host: 'other.example.com' }) })).toBe(true)
     expect(otherMailbox(null, { imap: server() })).toBe(false)
+  })
+
+  it('is another Google account, however it was granted', () => {
+    const google = (rest: object) => ({
+      google: { address: 'a@gmail.com', clientId: 'c', scopes: [], grantedAt: 1, ...rest },
+    })
+    expect(otherMailbox(google({}), google({ clientId: 'd', grantedAt: 2 }))).toBe(false)
+    expect(otherMailbox(google({}), google({ address: 'b@gmail.com' }))).toBe(true)
+    expect(otherMailbox(null, google({}))).toBe(false)
   })
 })

@@ -1,6 +1,8 @@
 // Secrets go in and never come out: every answer and console line of the flows that handle them is searched.
 import { env, SELF } from 'cloudflare:test'
 import { expect, it } from 'vitest'
+import { settingsOf } from '../../../worker/env'
+import { sealConnection } from '../../../worker/sync/credentials'
 import { makeTenant, ORIGIN } from '../../support/session'
 import { startTranscript } from '../../support/transcript'
 
@@ -63,6 +65,44 @@ it('says no password, token or key in any answer or log line', async () => {
     await transcript.keep(await tenant.fetch('admin', path, { method, json: sides }))
     await transcript.keep(await tenant.fetch('admin', path, { method, json: { imap: { ...sides.imap, port: 'x' } } }))
   }
+
+  const google = await tenant.fetch('admin', '/api/inboxes', {
+    method: 'POST',
+    json: { name: 'Gmail', emailAddress: 'gmail@example.test', connectionType: 'google' },
+  })
+  const { id: googleId } = (await google.json()) as { id: string }
+  await transcript.keep(
+    await tenant.fetch('admin', `/api/inboxes/${googleId}/connect/google`, { method: 'POST', json: {} }),
+  )
+  const query = `state=${secret('a-made-up-state-0001')}&code=${secret('a-made-up-code-0001')}`
+  for (const headers of [{}, { cookie }] as Record<string, string>[]) {
+    const back = await SELF.fetch(`${ORIGIN}/api/auth/google/callback?${query}`, { headers, redirect: 'manual' })
+    await transcript.keep(back)
+    expect(back.status).toBe(302)
+    expect(back.headers.get('location')).toBe(`${ORIGIN}/inboxes?connect=expired`)
+    expect(back.headers.get('cache-control')).toBe('no-store')
+    expect(back.headers.get('referrer-policy')).toBe('no-referrer')
+  }
+  // A connected inbox shows its account to everybody who may see connections, and its tokens to nobody.
+  const tokens = {
+    accessToken: secret('a-google-access-token-0001'),
+    refreshToken: secret('a-google-refresh-token-0001'),
+    expiresAt: Date.now() + 3_600_000,
+  }
+  const account = { address: 'gmail@example.test', clientId: 'c', scopes: [], grantedAt: 1 }
+  const sealed = await sealConnection(settingsOf(env).keyring, tenant.tenantId, googleId, { google: account }, tokens)
+  await env.DB.prepare('UPDATE inboxes SET config = ?, credentials = ? WHERE id = ?')
+    .bind(sealed.config, sealed.credentials, googleId)
+    .run()
+  secret(sealed.credentials)
+  for (const role of ['admin', 'agent'] as const) {
+    const shown = await transcript.keep(await tenant.fetch(role, `/api/inboxes/${googleId}`))
+    expect(await shown.json()).toMatchObject({ connection: role === 'admin' ? { google: account } : null })
+  }
+  await transcript.keep(
+    await tenant.fetch('admin', `/api/inboxes/${googleId}/connection/imap`, { method: 'PUT', json: sides }),
+  )
+  await transcript.keep(await tenant.fetch('admin', `/api/inboxes/${googleId}/disconnect`, { method: 'POST' }))
 
   const hashes = await env.DB.prepare('SELECT password_hash AS hash FROM users WHERE password_hash IS NOT NULL').all<{
     hash: string
