@@ -5,7 +5,7 @@ import { snippetOf } from './derive.ts'
 import type { Gmail } from './gmail-access.ts'
 import { addresses, decodeWords, field, messageIds } from './gmail-mime.ts'
 import { newestFirst } from './gmail-paging.ts'
-import { messageIdSettings, rfc2822, sendMail } from './gmail-send.ts'
+import { accountFor, messageIdSettings, rfc2822, sendMail } from './gmail-send.ts'
 import type { Route } from './http.ts'
 import type { Mailbox, Store, StoredMessage } from './store.ts'
 
@@ -25,11 +25,10 @@ export function gmailControls(gmail: Gmail): Route[] {
     control('deliver', (input) => {
       const [to] = addresses(text(input, 'to'))
       if (!to) throw new Error('to is no address')
-      const { email } = world.addAccount(to)
+      const { email } = accountFor(world, to) ?? world.addAccount(to)
       const raw = typeof input.raw === 'string' ? Buffer.from(input.raw, 'base64') : composed(input, world.clock())
       const labelIds = strings(input.labels) ?? ['UNREAD', 'INBOX']
       const message = store.add(email, { raw, labelIds, internalDate: dateOf(input.internalDate) })
-      world.save()
       return placed(message)
     }),
 
@@ -96,6 +95,11 @@ export function gmailControls(gmail: Gmail): Route[] {
       quota.limit(unitsPerMinute)
     }),
 
+    control('latency', ({ ms }) => {
+      if (typeof ms !== 'number') throw new Error('ms is missing (a number)')
+      quota.setLatency(ms)
+    }),
+
     control('message-ids', ({ mode, keepOriginal }) => {
       if (mode !== 'keep' && mode !== 'rewrite') throw new Error('mode must be keep or rewrite')
       const settings = messageIdSettings(gmail)
@@ -144,9 +148,9 @@ function composed(input: Input, now: number): Buffer {
   const references = input.references ?? input.inReplyTo
   const html = typeof input.html === 'string'
   const headers: [string, unknown][] = [
-    ['From', input.from ?? 'somebody@example.com'],
-    ['To', input.to],
-    ['Cc', input.cc],
+    ['From', mailboxList(input.from ?? 'somebody@example.com')],
+    ['To', mailboxList(input.to)],
+    ['Cc', mailboxList(input.cc)],
     ['Subject', encodedWord(String(input.subject ?? ''))],
     ['Date', rfc2822(dateOf(input.internalDate) ?? now)],
     ['Message-ID', messageId],
@@ -166,6 +170,10 @@ function composed(input: Input, now: number): Buffer {
   ]
   return Buffer.from(lines.join('\r\n'))
 }
+
+/** Names outside ASCII are encoded; the addresses stay. */
+const mailboxList = (value: unknown): string =>
+  String(value ?? '').replace(/[^<>,"]*[^\x20-\x7e][^<>,"]*(?=\s*<)/g, (name) => `${encodedWord(name.trim())} `)
 
 const oneLine = (value: string): string => value.replace(/[\r\n]+/g, ' ')
 

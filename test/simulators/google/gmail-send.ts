@@ -4,6 +4,7 @@ import { type Gmail, invalid, notFound } from './gmail-access.ts'
 import { addresses, type Field, field, messageIds, readHead, withHead } from './gmail-mime.ts'
 import { googleError, type SimResponse } from './http.ts'
 import { recipientsOf, type StoredMessage } from './store.ts'
+import type { Account, World } from './world.ts'
 
 /** Gmail's limit for messages.send, 35 MiB of mail. */
 export const MAX_SEND = 36_700_160
@@ -39,7 +40,8 @@ export function sendMail(
   const head = readHead(out)
   // A thread is joined only by a mail that refers to it under its subject; otherwise it starts its own, whatever was asked for.
   const thread = typed || !threadId ? threadId : (store.threadFor(box, head, threadId) ?? undefined)
-  const toSelf = recipients.includes(email)
+  const mailboxes = new Set(recipients.flatMap((recipient) => accountFor(world, recipient)?.email ?? []))
+  const toSelf = mailboxes.delete(email)
   const labelIds = toSelf ? ['UNREAD', 'SENT', 'INBOX'] : ['SENT']
   const copy = store.add(email, {
     raw: out,
@@ -52,12 +54,21 @@ export function sendMail(
   const withoutBcc = withHead(out, (fields) =>
     fields.filter(({ name }) => !/^bcc$/i.test(name)).map((line) => line.raw),
   )
-  for (const recipient of recipients) {
-    if (recipient === email || !world.accounts.has(recipient)) continue
+  for (const recipient of mailboxes) {
     store.add(recipient, { raw: received(withoutBcc, email, recipient, now), labelIds: ['UNREAD', 'INBOX'] })
   }
-  world.save()
   return copy
+}
+
+/** The account that mail to an address reaches: Gmail ignores what follows a plus, and dots in addresses of its own. */
+export function accountFor({ accounts }: World, address: string): Account | undefined {
+  const [local = '', domain = ''] = address.toLowerCase().split('@')
+  const plain = local.split('+')[0] ?? local
+  if (domain !== 'gmail.com' && domain !== 'googlemail.com') {
+    return accounts.get(`${local}@${domain}`) ?? accounts.get(`${plain}@${domain}`)
+  }
+  const bare = (email: string) => email.replace('@googlemail.com', '@gmail.com').replace(/\.(?=.*@)/g, '')
+  return [...accounts.values()].find(({ email }) => bare(email) === bare(`${plain}@gmail.com`))
 }
 
 /** Google's answer to a thread id that is malformed or unknown in this mailbox; null where it may be used. */

@@ -25,7 +25,7 @@ export function sendingRoutes(gmail: Gmail): Route[] {
   const put =
     (dateByDefault: boolean) =>
     (call: Call, { raw, message }: Incoming): SimResponse => {
-      const { store, world } = gmail
+      const { store } = gmail
       const refusal = threadRefusal(gmail, call.email, message.threadId)
       if (refusal) return refusal
       const source = call.query.get('internalDateSource') ?? (dateByDefault ? 'dateHeader' : 'receivedTime')
@@ -33,7 +33,6 @@ export function sendingRoutes(gmail: Gmail): Route[] {
       const internalDate = source === 'dateHeader' && !Number.isNaN(date) ? date : undefined
       const labelIds = message.labelIds ?? []
       const stored = store.add(call.email, { raw, labelIds, threadId: message.threadId, internalDate })
-      world.save()
       return ok(brief(stored))
     }
   return [
