@@ -88,8 +88,10 @@ export function poked(state: InboxState, now: number): InboxState {
 /** A check has opened the mailbox and seen whether its provider announces mail: asks for that where nothing stands. */
 export function pushOffered(state: InboxState, offered: boolean, now: number): InboxState {
   if (!state.active) return state
-  if (!offered)
-    return { ...state, push: { ...NO_PUSH, readAt: state.push.readAt }, agenda: drop(state.agenda, 'renew') }
+  if (!offered) {
+    const push = { ...unproven(state.push, false), readAt: state.push.readAt }
+    return { ...state, push, agenda: drop(state.agenda, 'renew') }
+  }
   if (state.push.subscribedAt !== null || state.agenda.renew !== undefined) return state
   return { ...state, agenda: plan(state.agenda, 'renew', now) }
 }

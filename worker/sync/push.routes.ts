@@ -5,6 +5,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from 'jose'
 import { z } from 'zod'
+import type { Env } from '../env'
 import { AppError } from '../platform/errors'
 import type { AppEnv } from '../platform/http/context'
 import { gmailPushUrl } from '../platform/http/provider-paths'
@@ -64,12 +65,7 @@ export function gmailPushRoutes(io: { fetch: typeof fetch }) {
     async (c) => {
       const address = addressOf(await c.req.text())
       const owners = await connectedInboxes(systemDb(c.env.DB), address)
-      await Promise.all(
-        owners.map((owner) => c.env.INBOX.get(c.env.INBOX.idFromName(owner.inboxId)).poke(owner, { push: true })),
-      ).catch((cause) => {
-        log.error('push.poke', { inboxes: owners.map((owner) => owner.inboxId), error: cause })
-        throw new AppError('unavailable', { cause })
-      })
+      await Promise.all(owners.map((owner) => announce(c.env, owner)))
       return c.body(null, 204)
     },
   )
@@ -104,12 +100,15 @@ function refusalOf(cause: unknown, cached: boolean): AppError {
   const unknownKey = cause instanceof errors.JWKSNoMatchingKey
   // While the keys may not be asked for again, an unknown one may be one that Google has just changed to.
   if (unknownKey ? !cached : isRefusal(cause)) {
-    log.warn('push.refused', { error: cause })
+    log.warn('push.refused', { reason: reasonOf(cause) })
     return new AppError('unauthenticated', { detail: 'The token was not accepted.', cause })
   }
-  log.warn('push.keys', { error: cause })
+  log.warn('push.keys', { reason: reasonOf(cause) })
   return new AppError('unavailable', { retryAfter: TOLERANCE, cause })
 }
+
+/** Without the claims that an error of jose carries. */
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 function verifiedEmail({ email, email_verified: verified }: JWTPayload): string {
   if (typeof email !== 'string' || verified !== true)
@@ -139,6 +138,16 @@ function addressOf(body: string): string {
     return Announcement.parse(JSON.parse(text)).emailAddress.toLowerCase()
   } catch (cause) {
     throw new AppError('bad_request', { detail: 'This is not an announcement of Gmail.', cause })
+  }
+}
+
+/** Stores the hint. Throws AppError('unavailable') where that fails. */
+async function announce(env: Env, owner: Owner): Promise<void> {
+  try {
+    await env.INBOX.get(env.INBOX.idFromName(owner.inboxId)).poke(owner, { push: true })
+  } catch (cause) {
+    log.error('push.poke', { inboxId: owner.inboxId, error: cause })
+    throw new AppError('unavailable', { cause })
   }
 }
 

@@ -1,24 +1,39 @@
 // What the sync tests share: rows in D1, and reading the ledger back.
 import { env } from 'cloudflare:test'
+import type { OAuthTokens } from '../../../worker/contract/inboxes'
 import { settingsOf } from '../../../worker/env'
 import { tenantDb } from '../../../worker/platform/db'
 import { sealConnection } from '../../../worker/sync/credentials'
 
 let counter = 0
 
-/** A connected IMAP inbox of a tenant of its own. */
+/** The tokens a Google inbox of these tests has stored. */
+export const STORED_TOKENS = {
+  accessToken: 'stored-access',
+  expiresAt: 4_000_000_000_000,
+  refreshToken: 'stored-refresh',
+}
+
+/** A connected inbox of a tenant of its own; IMAP where nothing else is said. */
 export async function givenInbox(
   columns: {
-    type?: 'imap' | 'forward'
+    type?: 'imap' | 'google' | 'forward'
     address?: string
     paused?: boolean
     archived?: boolean
     connected?: boolean
     nextPollAt?: number
+    /** the connected Google account; the inbox's own address where absent */
+    account?: string
+    watchExpiresAt?: number
+    pushProblem?: string
+    tokens?: OAuthTokens
   } = {},
 ) {
   const n = `${Date.now().toString(36)}${counter++}`
   const owner = { tenantId: `ten_${n}`, inboxId: `inb_${n}` }
+  const address = columns.address ?? `${n}@example.com`
+  const account = columns.account ?? address
   const server = {
     host: 'localhost',
     port: 1,
@@ -26,28 +41,41 @@ export async function givenInbox(
     username: 'u',
     password: 'stored-secret',
   }
+  const connection =
+    columns.type === 'google'
+      ? { google: { address: account, clientId: 'client', scopes: [], grantedAt: 1 } }
+      : { imap: server, smtp: server }
   const sealed =
     columns.connected === false || columns.type === 'forward'
       ? { config: null, credentials: null }
-      : await sealConnection(settingsOf(env).keyring, owner.tenantId, owner.inboxId, { imap: server, smtp: server })
+      : await sealConnection(
+          settingsOf(env).keyring,
+          owner.tenantId,
+          owner.inboxId,
+          connection,
+          columns.type === 'google' ? (columns.tokens ?? STORED_TOKENS) : undefined,
+        )
   await env.DB.batch([
     env.DB.prepare("INSERT INTO tenants (id, name, plan, created_at) VALUES (?, 'T', 'enterprise', 1)").bind(
       owner.tenantId,
     ),
     env.DB.prepare(
       `INSERT INTO inboxes (id, tenant_id, name, display_name, email_address, connection_type, status, config, credentials,
-         connected_at, next_poll_at, paused_at, archived_at, created_at, updated_at)
-       VALUES (?, ?, 'Support', 'Support', ?, ?, 'connected', ?, ?, 1, ?, ?, ?, 1, 1)`,
+         connected_at, next_poll_at, paused_at, archived_at, google_address, gmail_watch_expires_at, push_problem, created_at, updated_at)
+       VALUES (?, ?, 'Support', 'Support', ?, ?, 'connected', ?, ?, 1, ?, ?, ?, ?, ?, ?, 1, 1)`,
     ).bind(
       owner.inboxId,
       owner.tenantId,
-      columns.address ?? `${n}@example.com`,
+      address,
       columns.type ?? 'imap',
       sealed.config,
       sealed.credentials,
       columns.nextPollAt ?? null,
       columns.paused ? 1 : null,
       columns.archived ? 1 : null,
+      columns.type === 'google' && sealed.credentials !== null ? account : null,
+      columns.watchExpiresAt ?? null,
+      columns.pushProblem ?? null,
     ),
   ])
   return { ...owner, db: tenantDb(env.DB, owner.tenantId) }
