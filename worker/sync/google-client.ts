@@ -1,7 +1,7 @@
 // Google's OAuth application as this deployment configures it.
 import type { Settings } from '../env'
 import { googleCallbackUrl } from '../platform/http/provider-paths'
-import { googleClient } from '../providers/gmail/oauth'
+import { endedHint, googleClient } from '../providers/gmail/oauth'
 import { type OAuthClient, type OAuthDeps, OAuthFailure, refreshTokens } from '../providers/oauth'
 import type { TokenKeeperDeps } from './token-keeper'
 
@@ -21,13 +21,19 @@ export function configuredGoogle(settings: Settings): OAuthClient | null {
 
 /** How a token keeper renews Google's tokens: only with the client that they were issued to. */
 export function googleRefresh(settings: Settings, deps: OAuthDeps): TokenKeeperDeps['refresh'] {
-  return async ({ clientId, refreshToken }) => {
+  return async ({ clientId, refreshToken, grantedAt }) => {
     const client = configuredGoogle(settings)
     if (client?.clientId !== clientId)
       throw new OAuthFailure(
         'oauth_client_changed',
         'This account was connected with another Google client than the one set up now.',
       )
-    return refreshTokens(client, deps, refreshToken)
+    try {
+      return await refreshTokens(client, deps, refreshToken)
+    } catch (error) {
+      if (!(error instanceof OAuthFailure) || !error.terminal) throw error
+      const { code, message, reason } = error
+      throw new OAuthFailure(code, message, { reason, hint: endedHint(deps.clock() - grantedAt, reason) })
+    }
   }
 }

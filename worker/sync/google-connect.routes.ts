@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono'
 import { StartConnectAnswer, StartConnectBody } from '../contract/inboxes'
 import { may } from '../contract/permissions'
-import { tenantDb } from '../platform/db'
+import { type TenantDb, tenantDb } from '../platform/db'
 import type { AppEnv } from '../platform/http/context'
 import { access, answers, json, publicRoute, sessionOf } from '../platform/http/route'
 import { countAttempt } from '../platform/rate-limit'
@@ -15,11 +15,13 @@ const permission = 'inboxes:manage'
 
 /** The routes over a way to reach Google; tests lend a fake one. */
 export function googleConnectRoutes(io: { fetch: typeof fetch }) {
-  const deps = (c: Context<AppEnv>): Omit<GoogleConnectDeps, 'db'> => ({
+  const deps = (c: Context<AppEnv>, db: TenantDb): GoogleConnectDeps => ({
+    db,
     settings: c.get('settings'),
     clock: c.get('clock'),
     fetch: io.fetch,
     object: (inboxId) => c.env.INBOX.get(c.env.INBOX.idFromName(inboxId)),
+    release: (inboxId) => c.get('releaseConnection')(db, inboxId),
   })
   return new Hono<AppEnv>()
     .post(
@@ -33,7 +35,7 @@ export function googleConnectRoutes(io: { fetch: typeof fetch }) {
           { limit: STARTS, subject: tenantId },
         ])
         const input = { inboxId: c.req.param('id'), userId, body: c.req.valid('json') }
-        return c.json(await startGoogleConnect({ ...deps(c), db: c.get('db') }, input))
+        return c.json(await startGoogleConnect(deps(c, c.get('db')), input))
       },
     )
     .get(
@@ -46,7 +48,7 @@ export function googleConnectRoutes(io: { fetch: typeof fetch }) {
         if (!may(session.role, permission)) return c.redirect(turnedAway(c.get('settings'), 'not_allowed'))
         const db = tenantDb(c.env.DB, session.tenantId)
         const callback = new URL(c.req.url).searchParams
-        return c.redirect(await finishGoogleConnect({ ...deps(c), db }, { userId: session.userId, callback }))
+        return c.redirect(await finishGoogleConnect(deps(c, db), { userId: session.userId, callback }))
       },
     )
 }

@@ -17,7 +17,7 @@ import {
   refreshTokens,
   type TokenSet,
 } from '../providers/oauth'
-import type { InboxControl } from './connect'
+import type { ConnectDeps, InboxControl } from './connect'
 import { configOf, loadInbox, otherMailbox, sealConnection, storedTokens } from './credentials'
 import { configuredGoogle } from './google-client'
 import { type AttemptDeps, beginAttempt, type TakenAttempt, takeAttempt } from './oauth-state'
@@ -29,6 +29,8 @@ export type GoogleConnectDeps = {
   clock: Clock
   fetch: typeof fetch
   object: (inboxId: string) => Pick<InboxControl, 'start'>
+  /** as ConnectDeps has it */
+  release: ConnectDeps['release']
 }
 
 /** Why it `failed`, for the UI to put into words. */
@@ -213,6 +215,8 @@ async function store(
   const sealed = await sealConnection(settings.keyring, db.tenantId, row.id, { google }, tokens)
   // Another spelling of the account's address (case, dots, googlemail.com) stays as somebody has written it.
   const keeps = accountKey(row.emailAddress) === accountKey(google.address)
+  const newMailbox = otherMailbox(configOf(row), { google })
+  const giveBack = newMailbox ? await deps.release(row.id) : null
   const { meta } = await db
     .prepare(
       `UPDATE inboxes SET email_address = ?3, google_address = ?4, config = ?5, credentials = ?6, status = 'connected',
@@ -230,9 +234,9 @@ async function store(
     if (await addressTaken(db, row.id, google.address)) return { connect: 'address_taken', address: google.address }
     return failed('inbox_changed')
   }
-  await deps
-    .object(row.id)
-    .start({ tenantId: db.tenantId, inboxId: row.id }, { newMailbox: otherMailbox(configOf(row), { google }) })
+  // The account that was read before is let go first: that stops the checks, which then start anew.
+  await giveBack?.()
+  await deps.object(row.id).start({ tenantId: db.tenantId, inboxId: row.id }, { newMailbox })
   return { connect: 'ok' }
 }
 

@@ -73,13 +73,13 @@ async function stopWatch(deps: ReleaseDeps, google: GoogleConfig, tokens: OAuthT
 }
 
 /** A token for one last request; nothing is stored, since nothing of this grant is stored any more. */
-function lastToken(deps: ReleaseDeps, { clientId }: GoogleConfig, tokens: OAuthTokens): TokenSource {
+function lastToken(deps: ReleaseDeps, { clientId, grantedAt }: GoogleConfig, tokens: OAuthTokens): TokenSource {
   return async (refused) => {
     if (refused === undefined && tokens.expiresAt > deps.clock()) return tokens.accessToken
     if (refused !== undefined && refused !== tokens.accessToken)
       throw new ProviderError('transient', 'released', 'This account is no longer connected.')
     const { refreshToken } = tokens
-    return (await googleRefresh(deps.settings, deps)({ clientId, refreshToken })).accessToken
+    return (await googleRefresh(deps.settings, deps)({ clientId, grantedAt, refreshToken })).accessToken
   }
 }
 

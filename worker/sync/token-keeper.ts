@@ -1,6 +1,6 @@
 // The access tokens of a connected account: used while they last, renewed by one refresh at a time, stored before anybody gets them.
 // Lives in the InboxObject, so that an inbox has one keeper; callers elsewhere ask the object.
-import type { OAuthTokens } from '../contract/inboxes'
+import type { GoogleConfig, OAuthTokens } from '../contract/inboxes'
 import type { Clock } from '../platform/clock'
 import { type Keyring, KeyringError } from '../platform/crypto'
 import type { TenantDb } from '../platform/db'
@@ -12,7 +12,6 @@ import { type Failure, failureOf } from './policy'
 
 /** An access token with less life than this is not handed out, ms: a request takes its time too. */
 const SPARE = 60_000
-const DAY = 86_400_000
 /** Times that others may change the row during one refresh before the asking fails. */
 const ATTEMPTS = 3
 
@@ -20,11 +19,11 @@ export type TokenKeeperDeps = {
   db: TenantDb
   keyring: Keyring
   clock: Clock
-  /** Redeems a refresh token with the OAuth client it was issued to. Throws OAuthFailure. */
+  /** Redeems a refresh token with the OAuth client it was issued to. Throws OAuthFailure, with a hint where the vendor's ways give one. */
   refresh: (grant: Grant) => Promise<TokenSet>
 }
-/** `clientId`: the OAuth client the refresh token was issued to. */
-export type Grant = { clientId: string; refreshToken: string }
+/** `clientId`: the OAuth client the refresh token was issued to. `grantedAt` ms: when the person consented. */
+export type Grant = { clientId: string; refreshToken: string; grantedAt: number }
 
 export type TokenKeeper = {
   /**
@@ -58,9 +57,10 @@ export function tokenKeeper(deps: TokenKeeperDeps): TokenKeeper {
 
 async function currentToken(deps: TokenKeeperDeps, inboxId: string, refused?: string): Promise<string> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const { row, clientId, tokens } = await grantOf(deps, inboxId)
+    const { row, account, tokens } = await stored(deps, inboxId)
     if (tokens.accessToken !== refused && tokens.expiresAt - deps.clock() > SPARE) return tokens.accessToken
-    const fresh = await refreshed(deps, row, { clientId, refreshToken: tokens.refreshToken })
+    const { clientId, grantedAt } = account
+    const fresh = await refreshed(deps, { clientId, grantedAt, refreshToken: tokens.refreshToken })
     const renewed: OAuthTokens = {
       accessToken: fresh.accessToken,
       expiresAt: fresh.expiresAt,
@@ -74,15 +74,15 @@ async function currentToken(deps: TokenKeeperDeps, inboxId: string, refused?: st
 }
 
 /** The stored grant, read anew each time: a reconnect is seen at once. */
-async function grantOf(
+async function stored(
   { db, keyring }: TokenKeeperDeps,
   inboxId: string,
-): Promise<{ row: InboxRow; clientId: string; tokens: OAuthTokens }> {
+): Promise<{ row: InboxRow; account: GoogleConfig; tokens: OAuthTokens }> {
   const row = (await loadInbox(db, null, inboxId))?.row
-  const google = row && configOf(row)?.google
-  const tokens = google && (await readable(storedTokens(keyring, row)))
+  const account = row && configOf(row)?.google
+  const tokens = account && (await readable(storedTokens(keyring, row)))
   if (!tokens) throw new ProviderError('protocol', 'not_connected', 'This inbox is not connected.')
-  return { row, clientId: google.clientId, tokens }
+  return { row, account, tokens }
 }
 
 async function readable<T>(reading: Promise<T>): Promise<T> {
@@ -97,24 +97,15 @@ async function readable<T>(reading: Promise<T>): Promise<T> {
   }
 }
 
-async function refreshed(deps: TokenKeeperDeps, row: InboxRow, grant: Grant): Promise<TokenSet> {
+async function refreshed(deps: TokenKeeperDeps, grant: Grant): Promise<TokenSet> {
   try {
     return await deps.refresh(grant)
   } catch (error) {
     if (!(error instanceof OAuthFailure)) throw error
-    if (!error.terminal)
-      throw new ProviderError('transient', error.code, error.message, { retryAfter: error.retryAfter })
-    const age = deps.clock() - (configOf(row)?.google?.grantedAt ?? 0)
-    throw new ProviderError('auth_revoked', error.code, error.message, { hint: hintFor(error, age) })
+    const { terminal, code, message, hint, retryAfter } = error
+    if (terminal) throw new ProviderError('auth_revoked', code, message, { hint: hint ?? 'Reconnect the account.' })
+    throw new ProviderError('transient', code, message, { retryAfter })
   }
-}
-
-/** What the person can do. `age` of the grant, ms. */
-function hintFor(failure: OAuthFailure, age: number): string {
-  // Google ends grants of an unpublished app after seven days; it is noticed at the next refresh, up to an hour or a pause later.
-  if (failure.code === 'oauth_refresh_failed' && age >= 6.5 * DAY && age <= 8.5 * DAY)
-    return 'It ended about seven days after it was given, so the likely cause is a consent screen in "Testing": set it to "In production" in Google Cloud, then reconnect.'
-  return failure.hint ?? 'Reconnect the account.'
 }
 
 /** A token, or why there is none, as data: classes of errors do not survive the border of an object. */

@@ -3,6 +3,7 @@ import {
   accountAddress,
   accountKey,
   consentParameters,
+  endedHint,
   GMAIL_SCOPES,
   googleClient,
   missingScopes,
@@ -62,6 +63,27 @@ describe('the same account', () => {
     ['support@gmail.com', 'help@gmail.com'],
   ])('%s is not %s', (one, other) => {
     expect(accountKey(one)).not.toBe(accountKey(other))
+  })
+})
+
+describe('a grant that Google has ended', () => {
+  const DAY = 86_400_000
+  it.each([
+    [7 * DAY + 1_800_000, true],
+    [6.6 * DAY, true],
+    [8.4 * DAY, true],
+    [1 * DAY, false],
+    [6 * DAY, false],
+    [9 * DAY, false],
+    [200 * DAY, false],
+  ])('%i ms after it was given names a consent screen in "Testing" as the likely cause: %s', (age, named) => {
+    const hint = endedHint(age, 'invalid_grant')
+    expect(hint.includes('"Testing"')).toBe(named)
+    expect(hint).toContain('econnect')
+  })
+
+  it('by session control of a Workspace says so, whatever its age', () => {
+    expect(endedHint(7 * DAY, 'invalid_grant: invalid_rapt')).toContain('Workspace')
   })
 })
 

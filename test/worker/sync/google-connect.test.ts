@@ -43,6 +43,8 @@ async function setUp(given: Parameters<typeof givenGoogleInbox>[0] & { settings?
     now: Date.now(),
     who: { userId: 'usr_1', tenantId: inbox.tenantId, role: 'admin' } as Who,
     settings: { ...googleSettings(), ...given.settings },
+    /** grants given back: the refresh tokens stored before and at that moment */
+    released: [] as (string | undefined)[][],
   }
   const stub = env.INBOX.get(env.INBOX.idFromName(inbox.inboxId))
   await runInDurableObject<InboxObject, void>(stub, (object) => {
@@ -52,6 +54,11 @@ async function setUp(given: Parameters<typeof givenGoogleInbox>[0] & { settings?
     .use(async (c, next) => {
       c.set('settings', world.settings)
       c.set('clock', () => world.now)
+      c.set('releaseConnection', async (db, inboxId) => {
+        const before = (await tokensOf({ tenantId: db.tenantId, inboxId }))?.refreshToken
+        return async () =>
+          void world.released.push([before, (await tokensOf({ tenantId: db.tenantId, inboxId }))?.refreshToken])
+      })
       const session = { tokenHash: 'h', tenantName: 'T', plan: 'enterprise', userName: 'U', userEmail: 'u@example.com' }
       c.set('session', world.who && { ...session, ...world.who })
       await next()
@@ -577,7 +584,8 @@ describe('using the address of the account', () => {
     await object.start({ tenantId: t.inbox.tenantId, inboxId: t.inbox.inboxId }, { newMailbox: false })
     expect(await t.connect({ useAddress: address.toUpperCase() })).toEqual({ connect: 'ok' })
     expect(await t.row()).toMatchObject({ email_address: address, google_address: address })
-    expect((await t.object()).mailbox).toBe(2)
+    expect(await t.object()).toMatchObject({ mailbox: 2, active: true })
+    expect(t.world.released).toEqual([['stored-refresh-first', (await t.tokens())?.refreshToken]])
   })
 
   it('connects no third account', async () => {
@@ -624,6 +632,7 @@ describe('connecting again', () => {
     expect(second.mailbox).toBe(first.mailbox)
     expect(second.startedAt).toBe(first.startedAt)
     expect(second.generation).toBeGreaterThan(first.generation)
+    expect(t.world.released).toEqual([])
   })
 
   it('the same mailbox after a disconnect keeps its place', async () => {

@@ -62,3 +62,15 @@ export async function accountAddress(apiUrl: string, deps: OAuthDeps, accessToke
   }
   return { status: null }
 }
+
+const DAY = 86_400_000
+
+/** What a person can do about a grant that Google has ended. `age` of the grant in ms; `reason` as in OAuthFailure. */
+export function endedHint(age: number, reason: string | undefined): string {
+  if (reason?.endsWith('invalid_rapt'))
+    return 'Your Google Workspace asks people to sign in again after some time. Reconnect; an administrator can trust Postroom so that it lasts.'
+  // Grants of an app that is not published end after seven days; it is noticed at the next refresh, up to an hour or a pause later.
+  if (age >= 6.5 * DAY && age <= 8.5 * DAY)
+    return 'It ended about seven days after it was given, so the likely cause is a consent screen in "Testing": set it to "In production" in Google Cloud, then reconnect.'
+  return 'Reconnect the account.'
+}
