@@ -51,35 +51,16 @@ export function gmailRoute(
     }
     const taken = gmail.quota.take(email, id)
     if (!('done' in taken)) return taken
-    let streaming = false
     try {
+      await gmail.quota.latency()
       const query = request.url.searchParams
       const mailbox = gmail.store.mailbox(email)
-      const response = await handle({ request, params: request.params, query, mailbox, email, scopes: caller.scopes })
-      if (!isStream(response.body)) return response
-      streaming = true
-      return { ...response, body: until(response.body, taken.done) }
+      return await handle({ request, params: request.params, query, mailbox, email, scopes: caller.scopes })
     } finally {
-      if (!streaming) taken.done()
+      taken.done()
     }
   }
   return { method, path: `${prefix}/gmail/v1/users/:userId/${path}`, operation: id, handle: guarded }
-}
-
-function isStream(body: unknown): body is AsyncIterable<Buffer> {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
-}
-
-/** Calls `done` once the stream has ended, or after a minute: an injected fault may have taken its place. */
-function until(stream: AsyncIterable<Buffer>, done: () => void): AsyncIterable<Buffer> {
-  setTimeout(done, 60_000).unref()
-  return (async function* () {
-    try {
-      yield* stream
-    } finally {
-      done()
-    }
-  })()
 }
 
 /** A JSON answer; a stream is JSON already. */

@@ -1,7 +1,10 @@
 // The little of MIME that Gmail itself needs: header fields, addresses, encoded words. Pure; shares nothing with the product's parser.
 
-/** One header field: `raw` is the whole field with its folding and line end, `value` unfolded and otherwise as written. */
-export type Field = { name: string; value: string; raw: Buffer }
+/** `value` is unfolded and otherwise as written. */
+export type Header = { name: string; value: string }
+
+/** One header field in its mail: `raw` is the whole field with its folding and line end. */
+export type Field = Header & { raw: Buffer }
 
 /** The header block of a mail, and where its body begins. */
 export type Head = { fields: Field[]; bodyStart: number }
@@ -49,7 +52,7 @@ function fieldOf(raw: Buffer): Field {
 }
 
 /** The first field of that name, any case. */
-export function field(fields: readonly Field[], name: string): string | null {
+export function field(fields: readonly Header[], name: string): string | null {
   const wanted = name.toLowerCase()
   return fields.find((candidate) => candidate.name.toLowerCase() === wanted)?.value ?? null
 }

@@ -41,12 +41,14 @@ const DEFAULT_UNITS = 6_000
 const WINDOW = 60_000
 const MAX_AT_ONCE = 10
 
+/** `latency` in ms: how long every request takes at least. */
+type Settings = { unitsPerMinute: number | null; latency: number }
 type Spending = { spent: { at: number; units: number }[]; sum: number; underWay: number; refused: number }
 
 export type Quota = ReturnType<typeof createQuota>
 
 export function createQuota(world: World) {
-  const settings = world.section<{ unitsPerMinute: number | null }>('quota', { unitsPerMinute: DEFAULT_UNITS })
+  const settings = world.section<Settings>('quota', { unitsPerMinute: DEFAULT_UNITS, latency: 0 })
   const users = new Map<string, Spending>()
   world.events.on('clock', () => {
     for (const user of users.values()) Object.assign(user, { spent: [], sum: 0 })
@@ -85,6 +87,14 @@ export function createQuota(world: World) {
       settings.unitsPerMinute = unitsPerMinute
       world.changed()
     },
+    setLatency(ms: number): void {
+      settings.latency = ms
+      world.changed()
+    },
+    /** Takes as long as a request is to take. */
+    latency: async (): Promise<void> => {
+      if (settings.latency > 0) await new Promise((resolve) => setTimeout(resolve, settings.latency))
+    },
     /** Takes the units of a method from a user, or answers the refusal. What was taken is under way until `done`. */
     take(email: string, operation: string): { done(): void } | SimResponse {
       const user = spendingOf(email)
@@ -98,11 +108,9 @@ export function createQuota(world: World) {
       user.spent.push({ at: world.clock(), units })
       user.sum += units
       user.underWay += 1
-      let open = true
       return {
         done() {
-          if (open) user.underWay -= 1
-          open = false
+          user.underWay -= 1
         },
       }
     },

@@ -325,6 +325,15 @@ describe('sending', () => {
     expect(newest?.threadId).toBe(asked.threadId)
   })
 
+  it('delivers to addresses with a plus and to gmail.com addresses whatever their dots', async () => {
+    const dotted = await google.mailbox('jane.miller@gmail.com')
+    await send(mailOf('To: support+ticket-1@acme.example, JaneMiller+x@googlemail.com', 'Subject: x', '', 'x'))
+    expect((await dotted.getProfile(me)).data.messagesTotal).toBe(1)
+    expect(idsOf((await users.messages.list({ ...me, labelIds: ['INBOX'] })).data.messages)).toHaveLength(1)
+    await google.control('deliver', { to: 'support+ticket-2@acme.example', subject: 'x' })
+    expect((await users.getProfile(me)).data.messagesTotal).toBe(2)
+  })
+
   it('keeps one mail with both labels when it is sent to its own mailbox', async () => {
     const sent = await send(mailOf(`To: ${SUPPORT}`, 'Subject: note to self', '', 'x'))
     expect(sent.labelIds?.toSorted()).toEqual(['INBOX', 'SENT', 'UNREAD'])
@@ -420,6 +429,14 @@ describe('quota', () => {
     expect((await google.control('state')).quotaErrors).toBe(2)
     await google.control('clock', { advance: 61_000 })
     expect((await get()).status).toBe(200)
+  })
+
+  it('refuses more than ten requests at once', async () => {
+    const { id } = await deliver({ subject: 'popular' })
+    await google.control('latency', { ms: 200 })
+    const get = () => users.messages.get({ ...me, id, format: 'minimal' })
+    const results = await Promise.allSettled(Array.from({ length: 12 }, get))
+    expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(2)
   })
 
   it('knows no limit once it is lifted', async () => {

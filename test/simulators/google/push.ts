@@ -58,7 +58,9 @@ const DEFAULTS: PushSettings = {
 const ACKS = [102, 200, 201, 202, 204]
 const RETENTION = 7 * 86_400_000
 const AT_ONCE = 64
+/** ms the first of a pair waits for the second, and after it */
 const REORDER_PATIENCE = 1_500
+const REORDER_GAP = 100
 const TOKEN_LIFE = 3_600
 const TOKEN_REUSE = 1_800
 const KEPT_DELIVERIES = 1_000
@@ -208,13 +210,15 @@ export function createPush(world: World, identity: Identity, store: Store) {
     return plan.kind
   }
 
-  /** Lets go of what waits; of reordered ones the last comes first. */
+  /** Lets go of what waits; of reordered ones the last comes first, and the others only after it. */
   function release(waits: 'hold' | 'reorder'): number {
     const waiting = data.outstanding.filter((notification) => notification.waits === waits)
-    if (waits === 'reorder') waiting.reverse()
-    for (const notification of waiting) {
-      notification.waits = null
-      enqueue(notification)
+    for (const notification of waiting) notification.waits = null
+    const [first, ...rest] = waits === 'reorder' ? waiting.toReversed() : waiting
+    if (first) enqueue(first)
+    for (const notification of rest) {
+      if (waits === 'hold') enqueue(notification)
+      else later(REORDER_GAP, () => enqueue(notification))
     }
     return waiting.length
   }

@@ -1,7 +1,7 @@
 // The mailboxes: raw mails as blobs, and per account ids, labels, threads, history, drafts, watch. Everything else is derived when asked for.
 // The data is one section of the world's JSON; bytes are never in it.
 import { createHash, randomInt } from 'node:crypto'
-import { addresses, field, type Head, messageIds, readHead, subjectKey } from './gmail-mime.ts'
+import { addresses, field, type Header, messageIds, readHead, subjectKey } from './gmail-mime.ts'
 import type { World } from './world.ts'
 
 /** `internalDate` in ms. `historyId` is the record that last changed the message; history ids are decimal strings, beyond 2^53 in many mailboxes. */
@@ -88,7 +88,7 @@ const BEYOND_DOUBLES = 2n ** 53n
 /** The mailboxes of a world. Every change tells `world.events` and has itself saved. */
 export function createStore(world: World) {
   const boxes = world.section<Record<string, Mailbox>>('mailboxes', {})
-  const heads = new WeakMap<StoredMessage, Head>()
+  const heads = new WeakMap<StoredMessage, { fields: Header[] }>()
 
   function mailbox(email: string): Mailbox {
     const existing = boxes[email]
@@ -117,10 +117,11 @@ export function createStore(world: World) {
     return raw
   }
 
-  const headOf = (message: StoredMessage): Head => {
+  /** The header of a message; remembered without the bytes it was read from. */
+  const headOf = (message: StoredMessage): { fields: Header[] } => {
     const known = heads.get(message)
     if (known) return known
-    const head = readHead(rawOf(message))
+    const head = { fields: readHead(rawOf(message)).fields.map(({ name, value }) => ({ name, value })) }
     heads.set(message, head)
     return head
   }
@@ -129,7 +130,7 @@ export function createStore(world: World) {
     Object.values(box.messages).filter((message) => message.threadId === threadId)
 
   /** The thread a mail joins: one it refers to, with the same subject. `wanted` is what a sender asked for. */
-  function threadFor(box: Mailbox, head: Head, wanted?: string): string | null {
+  function threadFor(box: Mailbox, head: { fields: readonly Header[] }, wanted?: string): string | null {
     const referred = [...messageIds(field(head.fields, 'references')), ...messageIds(field(head.fields, 'in-reply-to'))]
     const known = referred.reverse().flatMap((id) => box.threadOf[id] ?? [])
     const candidates = wanted === undefined ? known : known.filter((threadId) => threadId === wanted)
@@ -165,7 +166,6 @@ export function createStore(world: World) {
       blob: `${digest(email).slice(0, 12)}-${id}`,
     }
     world.blobs.put(message.blob, raw)
-    heads.set(message, head)
     box.messages[id] = message
     for (const own of messageIds(field(head.fields, 'message-id'))) box.threadOf[own] ??= thread
     record(box, message, 'messageAdded')
@@ -227,7 +227,7 @@ function newId(box: Mailbox, now: number): string {
 }
 
 /** Everybody a mail is addressed to, each once. */
-export function recipientsOf(head: Head): string[] {
+export function recipientsOf(head: { fields: readonly Header[] }): string[] {
   return [...new Set(['to', 'cc', 'bcc'].flatMap((name) => head.fields.filter(named(name)).flatMap(addressesIn)))]
 }
 
