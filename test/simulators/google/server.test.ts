@@ -1,6 +1,6 @@
 // The simulator as a whole: what it keeps over a restart, whose signatures hold, answers that break a contract, and its pages.
 import { createPublicKey, type JsonWebKey, verify } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -154,4 +154,18 @@ describe('contracts', () => {
     expect(() => createContracts([{ ...route, path: '/gmail/v1/users/:userId/profiles' }])).toThrow(/is not gmail/)
     expect(() => createContracts([{ ...route, method: 'POST' }])).toThrow(/is not gmail/)
   })
+})
+
+it('shares no code with the product: nothing is imported from outside this folder but Node and the schema checker', () => {
+  const sources = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  const foreign = sources.flatMap((name) => {
+    const imports = readFileSync(path.join(import.meta.dirname, name), 'utf8').matchAll(
+      /^(?:import|export) .*from '([^']+)'|^} from '([^']+)'/gm,
+    )
+    return [...imports]
+      .map((match) => match[1] ?? match[2] ?? '')
+      .filter((from) => !/^(\.\/[\w-]+\.ts|node:.*|ajv.*)$/.test(from))
+  })
+  expect(sources.length).toBeGreaterThan(20)
+  expect(foreign).toEqual([])
 })
