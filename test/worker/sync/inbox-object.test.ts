@@ -2,6 +2,7 @@ import { env, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, it, vi } from 'vitest'
 import { ProviderError } from '../../../worker/providers/provider'
 import type { InboxObject } from '../../../worker/sync/inbox-object'
+import type { InboxState } from '../../../worker/sync/inbox-state'
 import { type FakeMailbox, fakeMailbox, smallMail } from '../../support/fake-provider'
 import { givenInbox, inboxRow, ledgerOf } from './rows'
 
@@ -27,6 +28,8 @@ async function setUp(mailbox: FakeMailbox = fakeMailbox(), columns: Parameters<t
     /** A check that has ended, mirror included; alarms that are due fire by themselves meanwhile. */
     checked: () => inside((object) => object.syncNow()),
     row: () => inboxRow(owner),
+    remember: (change: (state: InboxState) => InboxState) =>
+      inside(async (object, state) => state.storage.kv.put('state', change(await object.state()))),
   }
 }
 
@@ -172,7 +175,6 @@ describe('a failing check', () => {
   it.each([
     ['an outage', new ProviderError('transient', 'timeout', 'The mail server did not answer.')],
     ['garbage', new ProviderError('protocol', 'garbage', 'The mail server sent something that is not IMAP.')],
-    ['a throttle', new ProviderError('rate_limited', 'slow', 'Too many connections.', { retryAfter: 1_000 })],
     ['a fault of ours', new Error('boom')],
   ])('because of %s never pauses, re-arms every time, and its end clears the state', async (_name, error) => {
     const mailbox = fakeMailbox()
@@ -216,6 +218,31 @@ describe('a failing check', () => {
       await env.DB.prepare('ALTER TABLE inboxes_away RENAME TO inboxes').run()
     }
     expect(await t.alarmAt()).toBeGreaterThan(Date.now())
+  })
+})
+
+describe('a throttle', () => {
+  it('leaves the status alone however often it comes, re-arms every time, and says until when', async () => {
+    const mailbox = fakeMailbox()
+    const t = await setUp(mailbox)
+    await t.start()
+    mailbox.listing = new ProviderError('rate_limited', 'slow', 'Too many connections.', { retryAfter: 1_000 })
+    for (let n = 0; n < 5; n++) {
+      await t.checked()
+      expect(await t.alarmAt()).toBeGreaterThan(Date.now())
+    }
+    const row = await t.row()
+    expect(row).toMatchObject({ status: 'connected', paused_at: null, last_error: 'Too many connections.' })
+    const detail = JSON.parse(String(row?.status_detail))
+    expect(detail).toMatchObject({
+      code: 'slow',
+      action: 'wait',
+      until: new Date(Number(row?.next_poll_at)).toISOString(),
+    })
+    mailbox.listing = null
+    await t.remember((state) => ({ ...state, notBefore: 0 }))
+    await t.checked()
+    expect(await t.row()).toMatchObject({ status: 'connected', status_detail: null, last_error: null })
   })
 })
 

@@ -2,6 +2,7 @@ import { env } from 'cloudflare:test'
 import { describe, expect, it } from 'vitest'
 import type { OutgoingMime } from '../../../worker/contract/pipeline'
 import { settingsOf } from '../../../worker/env'
+import { createKeyring } from '../../../worker/platform/crypto'
 import { tenantDb } from '../../../worker/platform/db'
 import { ProviderError, type ProviderErrorKind, type SentRef } from '../../../worker/providers/provider'
 import { noTokens } from '../../../worker/sync/mailbox'
@@ -17,26 +18,36 @@ const mime: OutgoingMime = {
   open: async () => new ReadableStream(),
 }
 
-async function send(result: SentRef | Error, columns: Parameters<typeof givenInbox>[0] = {}) {
+async function send(
+  result: SentRef | Error,
+  columns: Parameters<typeof givenInbox>[0] = {},
+  given: { mime?: OutgoingMime; charge?: (inboxId: string, units: number) => Promise<void> } = {},
+) {
   const inbox = await givenInbox(columns)
   const asked: unknown[] = []
+  const sent: OutgoingMime[] = []
+  const charged: [string, number][] = []
   const sendMime = mimeSender({
     db: (tenantId) => tenantDb(env.DB, tenantId),
     keyring: settingsOf(env).keyring,
-    tokens: () => noTokens,
-    charge: async () => {},
-    makeProvider: (connection) => {
+    tokens: (inboxId) => async () => `token of ${inboxId}`,
+    charge: given.charge ?? (async (inboxId, units) => void charged.push([inboxId, units])),
+    makeProvider: (connection, { token, spent }) => {
       asked.push(connection)
       return {
         ...fakeMailbox().provider(),
-        send: async () => {
+        send: async (message) => {
+          if (connection.google) expect(await token()).toBe(`token of ${inbox.inboxId}`)
+          sent.push(message)
+          spent?.(100)
+          spent?.(20)
           if (result instanceof Error) throw result
           return result
         },
       }
     },
   })
-  return { outcome: await sendMime(inbox.tenantId, inbox.inboxId, mime), asked }
+  return { inbox, outcome: await sendMime(inbox.tenantId, inbox.inboxId, given.mime ?? mime), asked, sent, charged }
 }
 
 describe('sending through an inbox', () => {
@@ -44,7 +55,7 @@ describe('sending through an inbox', () => {
     const rejected = [{ address: 'b@example.org', response: '550 no' }]
     const sent = { copy: null, response: '250 ok', accepted: ['a@example.org'], rejected }
     const { outcome, asked } = await send(sent)
-    expect(outcome).toEqual({ result: 'sent', response: '250 ok', rejected })
+    expect(outcome).toEqual({ result: 'sent', response: '250 ok', rejected, copy: null })
     expect(asked).toEqual([{ smtp: expect.objectContaining({ password: 'stored-secret' }) }])
   })
 
@@ -74,5 +85,67 @@ describe('sending through an inbox', () => {
   it('goes on while checking for mail is paused', async () => {
     const sent = { copy: null, response: '250 ok', accepted: [], rejected: [] }
     expect((await send(sent, { paused: true })).outcome.result).toBe('sent')
+  })
+})
+
+describe('sending through a Google account', () => {
+  const copy = { identity: 'gmail:1', thread: 't1', messageId: 'rewritten@mail.gmail.com' }
+  const sent: SentRef = { copy, response: 'Gmail accepted the message.', accepted: ['a@example.org'], rejected: [] }
+  const google = { type: 'google' as const, account: 'help@example.com' }
+
+  it('uses the account alone, goes into the conversation, and answers what Gmail made of the message', async () => {
+    const given = { mime: { ...mime, thread: 't1' } }
+    const { outcome, asked, sent: messages } = await send(sent, google, given)
+    expect(asked).toEqual([{ google: expect.objectContaining({ address: 'help@example.com' }) }])
+    expect(messages[0]?.thread).toBe('t1')
+    expect(outcome).toEqual({ result: 'sent', response: 'Gmail accepted the message.', rejected: [], copy })
+  })
+
+  it('tells the inbox what it has cost, also when it failed', async () => {
+    const fine = await send(sent, google)
+    expect(fine.charged).toEqual([[fine.inbox.inboxId, 120]])
+    const failed = await send(new ProviderError('rate_limited', 'slow', 'Slow down.', { retryAfter: 5_000 }), google)
+    expect(failed.charged).toEqual([[failed.inbox.inboxId, 120]])
+    expect(failed.outcome).toMatchObject({ result: 'transient', retryAfter: 5_000 })
+  })
+
+  it('is sent even where the inbox cannot be told', async () => {
+    const charge = () => Promise.reject(new Error('object is down'))
+    expect((await send(sent, google, { charge })).outcome.result).toBe('sent')
+  })
+
+  it('that is not connected fails with what to do', async () => {
+    const { outcome, asked } = await send(sent, { ...google, connected: false })
+    expect(outcome).toMatchObject({ result: 'failed', hint: expect.stringContaining('Google') })
+    expect(asked).toEqual([])
+  })
+
+  it('whose grant is gone fails with its words and no repetition', async () => {
+    const gone = new ProviderError('auth_revoked', 'oauth_refresh_failed', 'The access has ended.', {
+      hint: 'Reconnect.',
+    })
+    expect((await send(gone, google)).outcome).toEqual({
+      result: 'failed',
+      message: 'The access has ended.',
+      hint: 'Reconnect.',
+    })
+  })
+
+  it.each([
+    ['imap', undefined],
+    ['google', 'help@example.com'],
+  ] as const)('whose secrets no key opens any more (%s) fails with what to do', async (type, account) => {
+    const inbox = await givenInbox({ type, ...(account ? { account } : {}) })
+    const sendMime = mimeSender({
+      db: (tenantId) => tenantDb(env.DB, tenantId),
+      keyring: createKeyring(`k9:${btoa('x'.repeat(32))}`),
+      tokens: () => noTokens,
+      charge: async () => {},
+      makeProvider: () => fakeMailbox().provider(),
+    })
+    expect(await sendMime(inbox.tenantId, inbox.inboxId, mime)).toMatchObject({
+      result: 'failed',
+      hint: expect.stringContaining('Connect the inbox again'),
+    })
   })
 })

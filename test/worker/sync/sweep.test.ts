@@ -2,6 +2,7 @@ import { env } from 'cloudflare:test'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Job } from '../../../worker/contract/jobs'
 import { systemDb } from '../../../worker/platform/system-db'
+import type { PokeHint } from '../../../worker/sync/inbox-object'
 import type { Owner } from '../../../worker/sync/inbox-state'
 import { type SweepDeps, sweep } from '../../../worker/sync/sweep'
 import { givenInbox } from './rows'
@@ -10,24 +11,28 @@ const NOW = 1_800_000_000_000
 const MINUTE = 60_000
 
 beforeEach(async () => {
-  for (const table of ['inboxes', 'ledger', 'attachments', 'messages'])
+  for (const table of ['inboxes', 'ledger', 'attachments', 'messages', 'oauth_states'])
     await env.DB.prepare(`DELETE FROM ${table}`).run()
 })
 
 async function swept(changed: Partial<SweepDeps> = {}) {
   const jobs: Job[] = []
   const pokes: Owner[] = []
+  const hints: PokeHint[] = []
   await sweep({
     system: systemDb(env.DB),
     blobs: env.BLOBS,
     jobs: { send: async (job) => void jobs.push(job) },
     clock: () => NOW,
-    poke: async (owner) => void pokes.push(owner),
+    poke: async (owner, hint) => {
+      pokes.push(owner)
+      hints.push(hint)
+    },
     pollInterval: MINUTE,
     watches: false,
     ...changed,
   })
-  return { jobs, pokes }
+  return { jobs, pokes, hints }
 }
 
 const ledgerRows = (owner: Owner, state: string, count: number, dueAt: number) =>
@@ -137,6 +142,40 @@ describe('a lost alarm', () => {
   })
 })
 
+describe("a Google inbox's watch", () => {
+  const DAY = 86_400_000
+
+  it('that is missing or has less than a day left is renewed, though its checks are in time', async () => {
+    const missing = await givenInbox({ type: 'google', nextPollAt: NOW + MINUTE })
+    const ending = await givenInbox({ type: 'google', nextPollAt: NOW + MINUTE, watchExpiresAt: NOW + DAY - 1 })
+    await givenInbox({ type: 'google', nextPollAt: NOW + MINUTE, watchExpiresAt: NOW + DAY })
+    const { pokes, hints } = await swept({ watches: true })
+    expect(pokes.map(({ inboxId }) => inboxId)).toEqual([missing.inboxId, ending.inboxId])
+    expect(hints).toEqual([{ lapsing: true }, { lapsing: true }])
+  })
+
+  it("is nobody's business without a topic, of an inbox that does not read, or of another kind of inbox", async () => {
+    await givenInbox({ type: 'google' })
+    expect((await swept({ watches: false })).pokes).toEqual([])
+    await env.DB.prepare('DELETE FROM inboxes').run()
+    await givenInbox({ type: 'google', paused: true })
+    await givenInbox({ type: 'google', archived: true })
+    await givenInbox({ type: 'google', connected: false })
+    await givenInbox()
+    await givenInbox({ type: 'forward' })
+    expect((await swept({ watches: true })).pokes).toEqual([])
+  })
+
+  it('that could not be had is left to the backoff of its object, unless that has fallen silent', async () => {
+    await givenInbox({ type: 'google', pushProblem: 'No topic.', nextPollAt: NOW })
+    expect((await swept({ watches: true })).pokes).toEqual([])
+    const silent = await givenInbox({ type: 'google', pushProblem: 'No topic.', nextPollAt: 1 })
+    const { pokes, hints } = await swept({ watches: true })
+    expect(pokes).toEqual([{ tenantId: silent.tenantId, inboxId: silent.inboxId }])
+    expect(hints).toEqual([{ lapsing: false }])
+  })
+})
+
 const attachment = (
   id: string,
   columns: { tenant?: string; due?: number; expires?: number; blob?: string; message?: string },
@@ -200,6 +239,18 @@ describe('what has expired', () => {
     expect(results).toEqual([{ id: 'fresh' }, { id: 'used' }])
     expect(await env.BLOBS.head('ten_a/file/old')).toBeNull()
     expect(await env.BLOBS.head('ten_a/file/used')).not.toBeNull()
+  })
+})
+
+describe('attempts at connecting an account', () => {
+  it('that nobody came back from are removed, with their sealed verifier', async () => {
+    const insert = (id: string, expiresAt: number) =>
+      env.DB.prepare(
+        "INSERT INTO oauth_states (id, tenant_id, user_id, inbox_id, provider, address, verifier, return_to, expires_at) VALUES (?, 't', 'u', 'i', 'google', 'a@example.com', 'v', '/', ?)",
+      ).bind(id, expiresAt)
+    await env.DB.batch([insert('old', NOW), insert('fresh', NOW + 1)])
+    await swept()
+    expect((await env.DB.prepare('SELECT id FROM oauth_states').all()).results).toEqual([{ id: 'fresh' }])
   })
 })
 
