@@ -1,129 +1,13 @@
-import { env, runInDurableObject } from 'cloudflare:test'
-import { Hono } from 'hono'
+import { env } from 'cloudflare:test'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Role } from '../../../worker/contract/permissions'
-import type { Env } from '../../../worker/env'
-import type { AppEnv } from '../../../worker/platform/http/context'
-import { problemResponse } from '../../../worker/platform/http/problem'
-import { sha256Hex } from '../../../worker/platform/ids'
-import { googleConnectRoutes } from '../../../worker/sync/google-connect.routes'
-import type { InboxObject } from '../../../worker/sync/inbox-object'
-import { fakeMailbox } from '../../support/fake-provider'
-import { startTranscript } from '../../support/transcript'
-import {
-  CLIENT_ID,
-  CLIENT_SECRET,
-  fakeGoogle,
-  givenGoogleInbox,
-  googleSettings,
-  liveTokens,
-  tokensOf,
-} from './google-rows'
+import { APP, CALLBACK, code, expectNothingTold, outcome, secrets, setUpConnect, stateIn } from './google-connect-lab'
+import { CLIENT_ID, givenGoogleInbox, liveTokens } from './google-rows'
 
-const APP = 'http://postroom.test'
-const CALLBACK = '/api/auth/google/callback'
-const MINUTE = 60_000
-
-const transcript = startTranscript()
-const secrets = new Set<string>([CLIENT_SECRET])
-const addresses: string[] = []
-/** Nothing that gives access is in an answer, a log line, or an address we send the browser to; the consent address holds the state alone. */
-afterAll(() => {
-  expect(transcript.leaked([...secrets])).toEqual([])
-  expect([...secrets].filter((secret) => addresses.some((address) => address.includes(secret)))).toEqual([])
-  expect(secrets.size).toBeGreaterThan(50)
-})
-
-type Who = { userId: string; tenantId: string; role: Role } | null
-
-async function setUp(given: Parameters<typeof givenGoogleInbox>[0] & { settings?: object; signedInAs?: string } = {}) {
-  const inbox = await givenGoogleInbox({ tokens: null, ...given })
-  const google = fakeGoogle(given.signedInAs ?? inbox.account)
-  const world = {
-    now: Date.now(),
-    who: { userId: 'usr_1', tenantId: inbox.tenantId, role: 'admin' } as Who,
-    settings: { ...googleSettings(), ...given.settings },
-    /** grants given back: the refresh tokens stored before and at that moment */
-    released: [] as (string | undefined)[][],
-  }
-  const stub = env.INBOX.get(env.INBOX.idFromName(inbox.inboxId))
-  await runInDurableObject<InboxObject, void>(stub, (object) => {
-    object.makeProvider = () => fakeMailbox().provider()
-  })
-  const app = new Hono<AppEnv>()
-    .use(async (c, next) => {
-      c.set('settings', world.settings)
-      c.set('clock', () => world.now)
-      c.set('releaseConnection', async (db, inboxId) => {
-        const before = (await tokensOf({ tenantId: db.tenantId, inboxId }))?.refreshToken
-        return async () =>
-          void world.released.push([before, (await tokensOf({ tenantId: db.tenantId, inboxId }))?.refreshToken])
-      })
-      const session = { tokenHash: 'h', tenantName: 'T', plan: 'enterprise', userName: 'U', userEmail: 'u@example.com' }
-      c.set('session', world.who && { ...session, ...world.who })
-      await next()
-    })
-    .route('/api', googleConnectRoutes({ fetch: google.fetch }))
-  app.onError((error) => problemResponse(error))
-  const call = (path: string, init?: RequestInit) => app.request(path, init, env as Env)
-  const begin = (body: object = {}) =>
-    call(`/api/inboxes/${inbox.inboxId}/connect/google`, {
-      method: 'POST',
-      body: JSON.stringify(body),
-      headers: { 'content-type': 'application/json' },
-    })
-  const t = {
-    inbox,
-    google,
-    world,
-    begin,
-    /** Begins, and answers the consent address. */
-    start: async (body: object = {}) => {
-      const response = await begin(body)
-      expect(response.status).toBe(200)
-      const url = new URL(((await response.json()) as { url: string }).url)
-      secrets.add(url.searchParams.get('state') ?? '')
-      return url
-    },
-    /** The browser comes back from Google with this query; answers where it is sent, and nothing else is told. */
-    back: async (query: Record<string, string> | string) => {
-      const response = await transcript.keep(await call(`${CALLBACK}?${new URLSearchParams(query)}`))
-      for (const token of google.issued) secrets.add(token)
-      for (const { body } of google.asked) secrets.add(body.code_verifier ?? CLIENT_SECRET)
-      expect(response.status).toBe(302)
-      expect(await response.text()).toBe('')
-      addresses.push(response.headers.get('location') ?? '')
-      return new URL(response.headers.get('location') ?? '')
-    },
-    /** From the first click to the last redirect; answers the outcome. */
-    connect: async (body: object = {}) => {
-      const consent = await t.start(body)
-      return outcome(await t.back({ state: stateIn(consent), code: code() }))
-    },
-    row: () =>
-      env.DB.prepare('SELECT * FROM inboxes WHERE id = ?')
-        .bind(inbox.inboxId)
-        .first<Record<string, string | number | null>>(),
-    tokens: () => tokensOf(inbox),
-    object: () => runInDurableObject<InboxObject, Awaited<ReturnType<InboxObject['state']>>>(stub, (o) => o.state()),
-    attempts: async () =>
-      (await env.DB.prepare('SELECT * FROM oauth_states WHERE inbox_id = ?').bind(inbox.inboxId).all()).results,
-  }
-  return t
-}
-
-let codes = 0
-function code(): string {
-  const made = `authorization-code-${++codes}-0001`
-  secrets.add(made)
-  return made
-}
-const stateIn = (consent: URL) => consent.searchParams.get('state') ?? ''
-const outcome = (page: URL) => Object.fromEntries(page.searchParams)
+afterAll(expectNothingTold)
 
 describe('beginning', () => {
   it('sends the browser to Google with the least scopes, offline access, PKCE and the address as a hint', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     const url = await t.start()
     expect(url.origin + url.pathname).toBe('https://accounts.google.com/o/oauth2/v2/auth')
     const { state, code_challenge: challenge, ...rest } = Object.fromEntries(url.searchParams)
@@ -143,7 +27,7 @@ describe('beginning', () => {
   })
 
   it('lets the person choose the account when trying again', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     expect((await t.start({ chooseAccount: true })).searchParams.get('prompt')).toBe('select_account consent')
     const other = await t.start({ useAddress: 'other@gmail.com' })
     expect(other.searchParams.get('prompt')).toBe('select_account consent')
@@ -151,7 +35,7 @@ describe('beginning', () => {
   })
 
   it('stores neither the state nor the verifier readable', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     const state = stateIn(await t.start())
     await t.back({ state, error: 'access_denied' })
     await t.start()
@@ -161,7 +45,7 @@ describe('beginning', () => {
   })
 
   it('without a Google client says what the operator has to set', async () => {
-    const t = await setUp({ settings: { GOOGLE_CLIENT_SECRET: undefined } })
+    const t = await setUpConnect({ settings: { GOOGLE_CLIENT_SECRET: undefined } })
     const response = await t.begin()
     expect(response.status).toBe(409)
     expect(await response.json()).toMatchObject({ detail: expect.stringContaining('GOOGLE_CLIENT_ID') })
@@ -169,9 +53,9 @@ describe('beginning', () => {
   })
 
   it('is refused for an archived inbox and for one that is not Google', async () => {
-    const archived = await setUp({ archived: true })
+    const archived = await setUpConnect({ archived: true })
     expect((await archived.begin()).status).toBe(409)
-    const t = await setUp()
+    const t = await setUpConnect()
     await env.DB.prepare("UPDATE inboxes SET connection_type = 'imap' WHERE id = ?").bind(t.inbox.inboxId).run()
     expect((await t.begin()).status).toBe(409)
     expect(await t.attempts()).toEqual([])
@@ -185,19 +69,19 @@ describe('beginning', () => {
     '/..//evil.example',
     '/api/health',
   ])('refuses to come back to %j', async (returnTo) => {
-    const t = await setUp()
+    const t = await setUpConnect()
     expect((await t.begin({ returnTo })).status).toBe(422)
     expect(await t.attempts()).toEqual([])
   })
 
   it('refuses an address that another inbox of the tenant has', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     const other = await givenGoogleInbox({ tenantId: t.inbox.tenantId, tokens: null })
     expect((await t.begin({ useAddress: other.address.toUpperCase() })).status).toBe(409)
   })
 
   it('is limited, so that nobody fills the table', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     let status = 200
     for (let n = 0; n < 61; n++) status = (await t.begin()).status
     expect(status).toBe(429)
@@ -207,7 +91,7 @@ describe('beginning', () => {
 
 describe('coming back', () => {
   it('stores the grant sealed, says connected only after the profile was read, and starts the checks', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     const page = await t.back({ state: stateIn(await t.start()), code: code() })
     expect(page.href).toBe(`${APP}/inboxes/${t.inbox.inboxId}?connect=ok`)
     expect(t.google.paths()).toEqual(['/token', '/gmail/v1/users/me/profile'])
@@ -238,7 +122,7 @@ describe('coming back', () => {
   })
 
   it('redeems the code with the verifier whose challenge Google was shown', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     const consent = await t.start()
     await t.back({ state: stateIn(consent), code: code() })
     const verifier = t.google.asked[0]?.body.code_verifier ?? ''
@@ -252,20 +136,20 @@ describe('coming back', () => {
   })
 
   it('goes to the page that was asked for', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     const state = stateIn(await t.start({ returnTo: '/inboxes/new?step=2&connect=old' }))
     expect((await t.back({ state, code: code() })).href).toBe(`${APP}/inboxes/new?step=2&connect=ok`)
   })
 
   it('takes another spelling of the same Gmail account, and keeps the inbox as it is written', async () => {
     const address = `Sup.Port+de${Date.now()}@googlemail.com`.toLowerCase()
-    const t = await setUp({ address, signedInAs: 'support@gmail.com' })
+    const t = await setUpConnect({ address, signedInAs: 'support@gmail.com' })
     expect(await t.connect()).toEqual({ connect: 'ok' })
     expect(await t.row()).toMatchObject({ email_address: address, google_address: 'support@gmail.com' })
   })
 
   it('clears what was wrong before on the first success', async () => {
-    const t = await setUp({ tokens: liveTokens('old') })
+    const t = await setUpConnect({ tokens: liveTokens('old') })
     await env.DB.prepare(
       `UPDATE inboxes SET status = 'error', status_detail = '{"code":"oauth_refresh_failed","message":"m","action":"reconnect"}',
          last_error = 'e', paused_at = 5, pause_reason = 'auth_failure', next_poll_at = NULL WHERE id = ?`,
@@ -284,135 +168,8 @@ describe('coming back', () => {
   })
 })
 
-describe('a state that is not good', () => {
-  /** Refused before anything was asked of Google, with nothing stored. */
-  async function refused(t: Awaited<ReturnType<typeof setUp>>, query: Record<string, string> | string) {
-    const before = await t.row()
-    const page = await t.back(query)
-    expect(page.origin).toBe(APP)
-    expect(await t.row()).toEqual(before)
-    expect(t.google.asked).toEqual([])
-    return page
-  }
-
-  it.each<[string, (state: string) => string]>([
-    ['altered in its random part', (state) => (state[0] === 'A' ? 'B' : 'A') + state.slice(1)],
-    ['altered in its signature', (state) => state.replace(/\.(.)/, (_all, c) => `.${c === 'A' ? 'B' : 'A'}`)],
-    ['cut off', (state) => state.slice(0, -1)],
-    ['without signature', (state) => state.split('.')[0] ?? ''],
-    ['empty', () => ''],
-    ['made of anything', () => "' OR 1=1 --"],
-    ['very long', () => 'A'.repeat(100_000)],
-  ])('%s finishes nothing and spoils nothing', async (_what, alter) => {
-    const t = await setUp()
-    const state = stateIn(await t.start())
-    const page = await refused(t, { state: alter(state), code: code() })
-    expect(page.pathname + page.search).toBe('/inboxes?connect=expired')
-    expect(outcome(await t.back({ state, code: code() }))).toEqual({ connect: 'ok' })
-  })
-
-  it('named twice or not at all finishes nothing', async () => {
-    const t = await setUp()
-    const state = stateIn(await t.start())
-    expect(outcome(await refused(t, `state=${state}&state=${state}&code=${code()}`))).toEqual({ connect: 'expired' })
-    expect(outcome(await refused(t, { code: code() }))).toEqual({ connect: 'expired' })
-  })
-
-  it('is used once', async () => {
-    const t = await setUp()
-    const state = stateIn(await t.start())
-    await t.back({ state, error: 'access_denied' })
-    expect(outcome(await refused(t, { state, code: code() }))).toEqual({ connect: 'expired' })
-  })
-
-  it('is used once by two browsers that come back at the same time', async () => {
-    const t = await setUp()
-    const state = stateIn(await t.start())
-    const pages = await Promise.all([1, 2, 3, 4].map(() => t.back({ state, code: code() })))
-    expect(pages.map(outcome).filter(({ connect }) => connect === 'ok')).toHaveLength(1)
-    expect(pages.map(outcome).filter(({ connect }) => connect === 'expired')).toHaveLength(3)
-    expect(t.google.paths().filter((path) => path === '/token')).toHaveLength(1)
-  })
-
-  it('is over after ten minutes, and says so on the page of its inbox', async () => {
-    const t = await setUp()
-    const state = stateIn(await t.start())
-    t.world.now += 10 * MINUTE
-    const page = await refused(t, { state, code: code() })
-    expect(page.pathname + page.search).toBe(`/inboxes/${t.inbox.inboxId}?connect=expired`)
-    expect(await t.attempts()).toEqual([])
-  })
-
-  it('is good until then', async () => {
-    const t = await setUp()
-    const state = stateIn(await t.start())
-    t.world.now += 10 * MINUTE - 1
-    expect(outcome(await t.back({ state, code: code() }))).toEqual({ connect: 'ok' })
-  })
-
-  it.each<[string, (who: NonNullable<Who>) => Who]>([
-    ['no session', () => null],
-    ['the session of another user of the tenant', (who) => ({ ...who, userId: 'usr_2' })],
-    ['the session of another tenant', (who) => ({ ...who, tenantId: 'ten_other' })],
-  ])('with %s connects nothing, and stays good for the one who began', async (_what, change) => {
-    const t = await setUp()
-    const state = stateIn(await t.start())
-    const who = t.world.who
-    t.world.who = who && change(who)
-    expect(outcome(await refused(t, { state, code: code() }))).toEqual({ connect: 'expired' })
-    t.world.who = who
-    expect(outcome(await t.back({ state, code: code() }))).toEqual({ connect: 'ok' })
-  })
-
-  it('cannot make a victim connect his mailbox to the inbox of whoever lured him', async () => {
-    const attacker = await setUp()
-    const state = stateIn(await attacker.start())
-    attacker.world.who = { userId: 'usr_victim', tenantId: 'ten_victim', role: 'owner' }
-    expect(outcome(await refused(attacker, { state, code: code() }))).toEqual({ connect: 'expired' })
-  })
-
-  it('of somebody who may no longer manage inboxes connects nothing', async () => {
-    const t = await setUp()
-    const state = stateIn(await t.start())
-    if (t.world.who) t.world.who.role = 'agent'
-    expect(outcome(await refused(t, { state, code: code() }))).toEqual({ connect: 'failed', reason: 'not_allowed' })
-  })
-
-  it.each(['user_id', 'inbox_id', 'address', 'return_to', 'expires_at'])(
-    'whose row was changed in the database (%s) does not verify',
-    async (column) => {
-      const t = await setUp()
-      const other = await givenGoogleInbox({ tenantId: t.inbox.tenantId, tokens: null })
-      const state = stateIn(await t.start())
-      const value = {
-        user_id: 'usr_1',
-        inbox_id: other.inboxId,
-        address: 'evil@gmail.com',
-        return_to: '/x',
-        expires_at: t.world.now + 9e9,
-      }
-      await env.DB.prepare(`UPDATE oauth_states SET ${column} = ? WHERE id = ?`)
-        .bind(column === 'user_id' ? 'usr_3' : (value[column as keyof typeof value] ?? null), await sha256Hex(state))
-        .run()
-      if (column === 'user_id' && t.world.who) t.world.who.userId = 'usr_3'
-      expect(outcome(await refused(t, { state, code: code() }))).toEqual({ connect: 'expired' })
-    },
-  )
-
-  it('whose inbox is gone, archived or of another kind by now is refused before the code is redeemed', async () => {
-    for (const change of ["connection_type = 'imap'", 'archived_at = 1', "id = 'gone' || id"]) {
-      const t = await setUp()
-      const state = stateIn(await t.start())
-      await env.DB.prepare(`UPDATE inboxes SET ${change} WHERE id = ?`).bind(t.inbox.inboxId).run()
-      const page = await t.back({ state, code: code() })
-      expect(outcome(page)).toEqual({ connect: 'failed', reason: 'inbox_changed' })
-      expect(t.google.asked).toEqual([])
-    }
-  })
-})
-
 describe('what Google says', () => {
-  async function storesNothing(t: Awaited<ReturnType<typeof setUp>>, query?: Record<string, string>, body = {}) {
+  async function storesNothing(t: Awaited<ReturnType<typeof setUpConnect>>, query?: Record<string, string>, body = {}) {
     const before = await t.row()
     const state = stateIn(await t.start(body))
     const result = outcome(await t.back({ state, ...(query ?? { code: code() }) }))
@@ -424,7 +181,7 @@ describe('what Google says', () => {
   }
 
   it('the person said no', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     expect(await storesNothing(t, { error: 'access_denied' })).toEqual({ connect: 'denied' })
     expect(t.google.asked).toEqual([])
   })
@@ -435,17 +192,17 @@ describe('what Google says', () => {
     ['server_error', 'google_refused'],
     ['<script>', 'google_refused'],
   ])('the error %s becomes %s', async (error, reason) => {
-    expect(await storesNothing(await setUp(), { error })).toEqual({ connect: 'failed', reason })
+    expect(await storesNothing(await setUpConnect(), { error })).toEqual({ connect: 'failed', reason })
   })
 
   it('nothing: no code', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     expect(await storesNothing(t, {})).toEqual({ connect: 'failed', reason: 'google_refused' })
     expect(t.google.asked).toEqual([])
   })
 
   it('an answer of another issuer is not redeemed', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     const query = { code: code(), iss: 'https://evil.example' }
     expect(await storesNothing(t, query)).toEqual({ connect: 'failed', reason: 'google_refused' })
     expect(t.google.asked).toEqual([])
@@ -457,19 +214,19 @@ describe('what Google says', () => {
     ['openid', 'read,send'],
     ['', 'read,send'],
   ])('permissions that were not ticked are named (%s)', async (scope, missing) => {
-    const t = await setUp()
+    const t = await setUpConnect()
     t.google.token = { scope }
     expect(await storesNothing(t)).toEqual({ connect: 'missing_scopes', missing })
     expect(t.google.paths()).toEqual(['/token'])
   })
 
   it('a wrong account is never stored, and its address offered', async () => {
-    const t = await setUp({ signedInAs: 'admin+x@acme.example' })
+    const t = await setUpConnect({ signedInAs: 'admin+x@acme.example' })
     expect(await storesNothing(t)).toEqual({ connect: 'mismatch', address: 'admin+x@acme.example' })
   })
 
   it('a wrong account leaves the right one connected as it was', async () => {
-    const t = await setUp({ tokens: liveTokens('right'), signedInAs: 'wrong@gmail.com' })
+    const t = await setUpConnect({ tokens: liveTokens('right'), signedInAs: 'wrong@gmail.com' })
     const before = await t.row()
     expect(await t.connect()).toMatchObject({ connect: 'mismatch' })
     expect(await t.row()).toEqual(before)
@@ -491,20 +248,20 @@ describe('what Google says', () => {
     ['a broken connection', () => Promise.reject(new Error('Network connection lost.'))],
   ]
   it.each(silly)('the token endpoint answers %s', async (_what, answer) => {
-    const t = await setUp()
+    const t = await setUpConnect()
     t.google.tokenAnswer = answer
     expect(await storesNothing(t)).toEqual({ connect: 'failed', reason: 'google_unreachable' })
     expect(t.google.paths()).toEqual(['/token'])
   })
 
   it.each(silly)('the profile answers %s', async (_what, answer) => {
-    const t = await setUp()
+    const t = await setUpConnect()
     t.google.profile = answer
     expect(await storesNothing(t)).toEqual({ connect: 'failed', reason: 'google_unreachable' })
   })
 
   it.each([400, 403])('an account without Gmail, or a project without the API (%i)', async (status) => {
-    const t = await setUp()
+    const t = await setUpConnect()
     t.google.profile = async () => Response.json({ error: { code: status } }, { status })
     expect(await storesNothing(t)).toEqual({ connect: 'failed', reason: 'no_mailbox' })
   })
@@ -514,13 +271,13 @@ describe('what Google says', () => {
     ['invalid_client', 401],
     ['redirect_uri_mismatch', 400],
   ])('the code is refused (%s)', async (error, status) => {
-    const t = await setUp()
+    const t = await setUpConnect()
     t.google.tokenAnswer = async () => Response.json({ error }, { status })
     expect(await storesNothing(t)).toEqual({ connect: 'failed', reason: 'google_refused' })
   })
 
   it('a fault of ours is a page of the app too', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     const state = stateIn(await t.start())
     await env.DB.prepare(
       `CREATE TRIGGER away BEFORE UPDATE ON inboxes WHEN OLD.id = '${t.inbox.inboxId}' BEGIN SELECT RAISE(ABORT, 'D1 is away'); END`,
@@ -533,14 +290,14 @@ describe('what Google says', () => {
 
 describe('no refresh token', () => {
   it('on a first connect is no connection', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     t.google.token = { refresh_token: undefined }
     expect(await t.connect()).toEqual({ connect: 'failed', reason: 'no_refresh_token' })
     expect(await t.tokens()).toBeNull()
   })
 
   it('of the same account keeps the stored one, once that has proven itself', async () => {
-    const t = await setUp({ tokens: liveTokens('kept') })
+    const t = await setUpConnect({ tokens: liveTokens('kept') })
     t.google.token = { refresh_token: undefined }
     expect(await t.connect()).toEqual({ connect: 'ok' })
     expect(t.google.asked.map(({ body }) => body.grant_type)).toEqual([
@@ -552,7 +309,7 @@ describe('no refresh token', () => {
   })
 
   it('with a stored one that is dead is a failure and not a reconnect', async () => {
-    const t = await setUp({ tokens: liveTokens('dead') })
+    const t = await setUpConnect({ tokens: liveTokens('dead') })
     t.google.tokenAnswer = async (grantType) =>
       grantType === 'refresh_token'
         ? Response.json({ error: 'invalid_grant' }, { status: 400 })
@@ -567,7 +324,7 @@ describe('no refresh token', () => {
       { clientId: 'another-client' },
       { signedInAs: 'j.doe@gmail.com', account: 'jdoe@gmail.com', address: `jdoe+${Math.random()}@gmail.com` },
     ]) {
-      const t = await setUp({ tokens: liveTokens('other'), ...given })
+      const t = await setUpConnect({ tokens: liveTokens('other'), ...given })
       t.google.token = { refresh_token: undefined }
       expect(await t.connect()).toEqual({ connect: 'failed', reason: 'no_refresh_token' })
       expect((await t.tokens())?.refreshToken).toBe('stored-refresh-other')
@@ -578,7 +335,7 @@ describe('no refresh token', () => {
 describe('using the address of the account', () => {
   it('is the choice after a mismatch: the inbox takes it, and reads the new mailbox from its start', async () => {
     const address = `other-${Math.random()}@acme.example`
-    const t = await setUp({ signedInAs: address, tokens: liveTokens('first') })
+    const t = await setUpConnect({ signedInAs: address, tokens: liveTokens('first') })
     expect(await t.connect()).toEqual({ connect: 'mismatch', address })
     const object = env.INBOX.get(env.INBOX.idFromName(t.inbox.inboxId))
     await object.start({ tenantId: t.inbox.tenantId, inboxId: t.inbox.inboxId }, { newMailbox: false })
@@ -589,7 +346,7 @@ describe('using the address of the account', () => {
   })
 
   it('connects no third account', async () => {
-    const t = await setUp({ signedInAs: 'third@acme.example' })
+    const t = await setUpConnect({ signedInAs: 'third@acme.example' })
     expect(await t.connect({ useAddress: 'second@acme.example' })).toEqual({
       connect: 'mismatch',
       address: 'third@acme.example',
@@ -598,7 +355,7 @@ describe('using the address of the account', () => {
 
   it('that was taken meanwhile changes nothing', async () => {
     const address = `taken-${Math.random()}@acme.example`
-    const t = await setUp({ signedInAs: address })
+    const t = await setUpConnect({ signedInAs: address })
     const state = stateIn(await t.start({ useAddress: address }))
     await givenGoogleInbox({ tenantId: t.inbox.tenantId, address, tokens: null })
     const before = await t.row()
@@ -609,14 +366,18 @@ describe('using the address of the account', () => {
   it('is free where another tenant has it', async () => {
     const address = `shared-${Math.random()}@acme.example`
     await givenGoogleInbox({ address })
-    const t = await setUp({ signedInAs: address })
+    const t = await setUpConnect({ signedInAs: address })
     expect(await t.connect({ useAddress: address })).toEqual({ connect: 'ok' })
   })
 
   it('does not put two inboxes of a tenant on one mailbox under two spellings', async () => {
     const account = `team${Math.floor(Math.random() * 1e9)}@gmail.com`
     const first = await givenGoogleInbox({ address: account })
-    const t = await setUp({ tenantId: first.tenantId, address: account.replace('@', '+2@'), signedInAs: account })
+    const t = await setUpConnect({
+      tenantId: first.tenantId,
+      address: account.replace('@', '+2@'),
+      signedInAs: account,
+    })
     expect(await t.connect()).toEqual({ connect: 'address_taken', address: account })
     expect(await t.tokens()).toBeNull()
   })
@@ -624,7 +385,7 @@ describe('using the address of the account', () => {
 
 describe('connecting again', () => {
   it('the same mailbox keeps its place', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     expect(await t.connect()).toEqual({ connect: 'ok' })
     const first = await t.object()
     expect(await t.connect()).toEqual({ connect: 'ok' })
@@ -636,7 +397,7 @@ describe('connecting again', () => {
   })
 
   it('the same mailbox after a disconnect keeps its place', async () => {
-    const t = await setUp()
+    const t = await setUpConnect()
     await t.connect()
     await env.DB.prepare(
       "UPDATE inboxes SET credentials = NULL, google_address = NULL, status = 'disconnected' WHERE id = ?",
@@ -649,7 +410,7 @@ describe('connecting again', () => {
 })
 
 it('one tenant neither begins nor finishes anything at the inbox of another', async () => {
-  const [mine, theirs] = [await setUp(), await setUp()]
+  const [mine, theirs] = [await setUpConnect(), await setUpConnect()]
   mine.world.who = theirs.world.who
   expect((await mine.begin()).status).toBe(404)
 })
