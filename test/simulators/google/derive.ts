@@ -68,9 +68,12 @@ export function base64url(bytes: Buffer): string {
 }
 
 async function* streamed(head: object, raw: Buffer, tail: object): AsyncIterable<Buffer> {
-  yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"raw":"`)
-  for (let at = 0; at < raw.length; at += CHUNK) yield Buffer.from(base64url(raw.subarray(at, at + CHUNK)))
-  yield Buffer.from(`",${JSON.stringify(tail).slice(1)}`)
+  const key = '"raw": "'
+  const json = JSON.stringify({ ...head, raw: '', ...tail }, null, 2)
+  const at = json.indexOf(`${key}"`) + key.length
+  yield Buffer.from(json.slice(0, at))
+  for (let from = 0; from < raw.length; from += CHUNK) yield Buffer.from(base64url(raw.subarray(from, from + CHUNK)))
+  yield Buffer.from(`${json.slice(at)}\n`)
 }
 
 function metadataPayload(raw: Buffer, names: readonly string[]) {

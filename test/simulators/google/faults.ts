@@ -107,9 +107,9 @@ function jsonHeaders(response: SimResponse, type: string | null): { headers: Rec
 
 /** Puts characters that are no base64 into the middle of `raw`. */
 function withBadBase64(json: Buffer): Buffer {
-  const start = json.indexOf('"raw":"')
+  const start = json.indexOf('"raw": "')
   if (start < 0) return json
-  const from = start + '"raw":"'.length
+  const from = start + '"raw": "'.length
   const middle = from + Math.floor((json.indexOf('"', from) - from) / 2)
   return Buffer.concat([json.subarray(0, middle), Buffer.from('*%*'), json.subarray(middle)])
 }

@@ -504,7 +504,7 @@ describe('the rest', () => {
       'HTTP/1.1 200',
       'HTTP/1.1 404',
     ])
-    expect(answers[0]?.body.toString()).toContain(`"id":"${id}"`)
+    expect(answers[0]?.body.toString()).toContain(`"id": "${id}"`)
   })
 
   it('goes on after a restart with the same mails, ids, history and tokens', async () => {

@@ -154,7 +154,7 @@ export function encodeBody({ body }: SimResponse): Encoded {
   return {
     type: 'application/json; charset=UTF-8',
     get bytes() {
-      json ??= Buffer.from(JSON.stringify(body))
+      json ??= Buffer.from(`${JSON.stringify(body, null, 2)}\n`) // Google's answers are indented
       return json
     },
     stream: null,
