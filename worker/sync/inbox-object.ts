@@ -239,7 +239,12 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
       try {
         const { more, ...counts } = await runPass(
           { db, jobs: jobSender(this.env), provider: mailbox.provider, clock: systemClock },
-          { inboxId: owner.inboxId, cursor: state.cursor, mailbox: state.mailbox },
+          {
+            inboxId: owner.inboxId,
+            cursor: state.cursor,
+            mailbox: state.mailbox,
+            live: state.push.readAt !== null,
+          },
           async (cursor) => this.#put({ ...this.#current(state.generation), cursor }),
         )
         const push = mailbox.provider.push !== undefined

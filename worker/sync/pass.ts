@@ -9,6 +9,8 @@ import { type Cursor, type MailProvider, type MessageRef, ProviderError } from '
 const PAGE = 500
 /** Wall time of a pass, ms; what remains is the next pass. */
 const PASS_TIME = 20_000
+/** Mail that has just arrived is due this much earlier, ms, so that it is claimed before what is left of an import. */
+const AHEAD = 30 * 86_400_000
 
 export type PassDeps = { db: TenantDb; jobs: JobSender; provider: Pick<MailProvider, 'changes'>; clock: Clock }
 export type PassInput = {
@@ -16,6 +18,8 @@ export type PassInput = {
   cursor: Cursor | null
   /** Which mailbox of this inbox's life it is, from 1: identities of different mailboxes never collide. */
   mailbox: number
+  /** The mailbox was read to its end before: what is new has just arrived. */
+  live: boolean
 }
 /** `found`: messages the provider listed; `queued`: those that were not known yet; `more`: time was up before the end. */
 export type PassResult = { found: number; queued: number; more: boolean }
@@ -72,12 +76,13 @@ async function discover(deps: PassDeps, input: PassInput, refs: MessageRef[]): P
   const result = await deps.db
     .prepare(
       `INSERT INTO ledger (id, tenant_id, inbox_id, identity, ref, state, size, due_at, created_at, updated_at)
-       SELECT value ->> 'id', ?1, ?2, value ->> 'identity', value ->> 'ref', 'discovered', value ->> 'size', ?3, ?3, ?3
+       SELECT value ->> 'id', ?1, ?2, value ->> 'identity', value ->> 'ref', 'discovered', value ->> 'size', ?5, ?3, ?3
        FROM json_each(?4) WHERE true
        ON CONFLICT (tenant_id, inbox_id, identity) DO NOTHING`,
       input.inboxId,
       now,
       JSON.stringify(rows),
+      input.live ? now - AHEAD : now,
     )
     .run()
   return result.meta.changes

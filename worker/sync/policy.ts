@@ -65,7 +65,9 @@ export function failureOf(error: unknown): Failure {
 
 /** A check that reached the mailbox and read it: whatever was wrong with checking is over. `delay`: ms until the next. */
 export function afterSuccess(health: Health, delay: number): Verdict {
-  const deaf = health.fetchFailures >= FAILURES_BEFORE_ERROR ? health.fetchFailure : null
+  const { fetchFailure, fetchFailures } = health
+  // One that asks for patience will be fetched from.
+  const deaf = fetchFailures >= FAILURES_BEFORE_ERROR && fetchFailure?.kind !== 'rate_limited' ? fetchFailure : null
   return {
     health: { ...health, authFailures: 0, failures: 0 },
     reached: true,
@@ -130,7 +132,9 @@ export function afterThrottle(
 ): { until: number; detail: StatusDetail } {
   const { now, random } = context
   const wait =
-    failure.retryAfter === null ? backoff(health.fetchFailures, PATIENCE, MAX_DELAY, random) : patience(failure, random)
+    failure.retryAfter === null
+      ? Math.max(PATIENCE, backoff(health.fetchFailures, PATIENCE, MAX_DELAY, random))
+      : patience(failure, random)
   return { until: now + wait, detail: throttleDetail(failure, now + wait) }
 }
 

@@ -11,22 +11,23 @@ const MARGIN = 250
 const GRAIN = 100
 /** A reservation nobody has settled counts as spent at this age, ms: its worker has died. */
 const RESERVATION_TIME = 90_000
-/** Longest window of any provider, ms: what is older is forgotten. */
-const LONGEST_WINDOW = 10 * 60_000
+/** How long spends are kept before the provider's window is known, ms: longer than any. */
+const UNKNOWN_WINDOW = 10 * 60_000
 /** Messages worth a job of its own when the quota is what everybody waits for. */
 const WORTHWHILE = 10
 
 const Shape = z.object({
+  window: z.number(),
   spent: z.array(z.object({ at: z.number(), units: z.number() })),
   reserved: z.array(z.object({ slot: z.string(), from: z.number(), messages: z.number(), perMessage: z.number() })),
 })
-/** Times are ms since the epoch. `reserved`: granted to a fetch job and not settled yet. */
+/** Times are ms since the epoch. `window`: ms that a spend counts; `reserved`: granted to a fetch job and not settled yet. */
 export type Spending = z.infer<typeof Shape>
 
 /** A stored Spending; what does not look like one is a clean slate, for pacing is no reason to stop. */
 export function spendingOf(stored: unknown): Spending {
   const result = Shape.safeParse(stored)
-  return result.success ? result.data : { spent: [], reserved: [] }
+  return result.success ? result.data : { window: UNKNOWN_WINDOW, spent: [], reserved: [] }
 }
 
 /**
@@ -41,10 +42,10 @@ export function reserve(
   const { slot, wanted, now } = request
   const { perMessage } = quota
   const window = quota.window + MARGIN
-  const spending = current(before, now, LONGEST_WINDOW)
+  const spending = current({ ...before, window }, now)
   const limit = Math.max(perMessage, quota.units * (1 - KEPT))
   const counted = [
-    ...spending.spent.filter(({ at }) => at > now - window),
+    ...spending.spent,
     ...spending.reserved.map((each) => ({ at: each.from + RESERVATION_TIME, units: each.messages * each.perMessage })),
   ]
   const used = counted.reduce((sum, { units }) => sum + units, 0)
@@ -71,20 +72,20 @@ function freeAt(spends: Spending['spent'], units: number, now: number): number {
 export function settle(before: Spending, slot: string, spentAt: number[], now: number): Spending {
   const own = before.reserved.find((each) => each.slot === slot)
   const rest = { ...before, reserved: before.reserved.filter((each) => each !== own) }
-  if (!own) return current(before, now, LONGEST_WINDOW)
+  if (!own) return current(before, now)
   const spends = spentAt
     .slice(0, own.messages)
     .map((at) => ({ at: Math.min(Math.max(at, own.from), now), units: own.perMessage }))
-  return current({ ...rest, spent: [...rest.spent, ...spends] }, now, LONGEST_WINDOW)
+  return current({ ...rest, spent: [...rest.spent, ...spends] }, now)
 }
 
 /** Units that are spent already, for other things than messages. */
 export function charge(before: Spending, units: number, now: number): Spending {
-  return current({ ...before, spent: [...before.spent, { at: now, units }] }, now, LONGEST_WINDOW)
+  return current({ ...before, spent: [...before.spent, { at: now, units }] }, now)
 }
 
 /** Without what is too old to count, in few entries. A time that lies ahead (the clock went back) is taken for now. */
-function current({ spent, reserved }: Spending, now: number, window: number): Spending {
+function current({ window, spent, reserved }: Spending, now: number): Spending {
   const abandoned = reserved.filter((each) => each.from + RESERVATION_TIME <= now)
   const spends = [
     ...spent,
@@ -96,6 +97,7 @@ function current({ spent, reserved }: Spending, now: number, window: number): Sp
     if (time > now - window) byTime.set(time, (byTime.get(time) ?? 0) + units)
   }
   return {
+    window,
     spent: [...byTime].map(([at, units]) => ({ at, units })),
     reserved: reserved
       .filter((each) => !abandoned.includes(each))

@@ -39,7 +39,10 @@ export function afterBreak(
   times: Times,
 ): RowOutcome[] {
   const { blamed, others } = rows
-  const wait = Math.max(isConnectionWide(failure) ? REFUSED_WAIT : BROKEN_WAIT, failure.retryAfter ?? 0)
+  const { retryAfter } = failure
+  const least = isConnectionWide(failure) ? REFUSED_WAIT : BROKEN_WAIT
+  // A server that names a time means it: its rows are due when its mailbox may be asked again.
+  const wait = failure.kind === 'rate_limited' && retryAfter !== null ? retryAfter : Math.max(least, retryAfter ?? 0)
   const back = (row: ClaimedRow): RowOutcome => ({
     returned: { id: row.id, dueAt: times.now + wait, burn: false, error: null, forgetUpload: false },
   })

@@ -141,6 +141,12 @@ describe('status', () => {
     expect(afterSuccess(afterFetch(health, { received: 1, failure: null }), MINUTE).status).toBe('connected')
   })
 
+  it('stays connected while fetching waits for a provider that asked for patience', () => {
+    let health = HEALTHY
+    for (let n = 0; n < 5; n++) health = afterFetch(health, { received: 0, failure: failure('rate_limited') })
+    expect(afterSuccess(health, MINUTE)).toMatchObject({ status: 'connected', detail: null })
+  })
+
   it('is untouched by a fetch job that found nothing to do', () => {
     expect(afterFetch(HEALTHY, { received: 0, failure: null })).toBe(HEALTHY)
   })

@@ -181,6 +181,9 @@ describe('charges', () => {
     let spending = none()
     for (let n = 0; n < 3_600; n++) spending = charge(spending, 2, START + n * 1_000)
     expect(spending.spent.length).toBeLessThanOrEqual(601)
+    const { granted, ...known } = reserve(spending, QUOTA, { slot: 'a', wanted: 1, now: START + 3_600_000 })
+    expect(granted).toBe(1)
+    expect(known.spending.spent.length).toBeLessThanOrEqual(61)
   })
 
   it('at the same moment take one entry', () => {
@@ -208,10 +211,14 @@ describe('the stored form', () => {
     expect(spendingOf(structuredClone(spending))).toEqual(spending)
   })
 
-  it.each([[null], ['text'], [{ spent: 'x' }], [{ spent: [{ at: 'x', units: 1 }], reserved: [] }], [[]]])(
-    'that is not one (%j) is a clean slate',
-    (stored) => {
-      expect(spendingOf(stored)).toEqual({ spent: [], reserved: [] })
-    },
-  )
+  it.each([
+    [null],
+    ['text'],
+    [{ spent: 'x' }],
+    [{ window: 1, spent: [{ at: 'x', units: 1 }], reserved: [] }],
+    [{ spent: [], reserved: [] }],
+    [[]],
+  ])('that is not one (%j) is a clean slate', (stored) => {
+    expect(spendingOf(stored)).toMatchObject({ spent: [], reserved: [] })
+  })
 })

@@ -55,9 +55,13 @@ describe('a connection that broke', () => {
     expect(outcomes.every((outcome) => 'returned' in outcome && !outcome.returned.burn)).toBe(true)
   })
 
-  it('keeps the others waiting as long as the server asked', () => {
-    const [outcome] = afterBreak(failure('rate_limited', 900_000), { blamed: null, others: [row('b')] }, times)
-    expect(outcome).toMatchObject({ returned: { dueAt: times.now + 900_000 } })
+  it('keeps the others waiting as long as the server asked, and no longer', () => {
+    const waits = [900_000, 1_000, null].map((retryAfter) => {
+      const failed = { ...failure('rate_limited'), retryAfter }
+      const [outcome] = afterBreak(failed, { blamed: null, others: [row('b')] }, times)
+      return outcome && 'returned' in outcome && outcome.returned.dueAt - times.now
+    })
+    expect(waits).toEqual([900_000, 1_000, 60_000])
   })
 })
 

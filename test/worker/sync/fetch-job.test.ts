@@ -51,7 +51,7 @@ async function setUp(mailbox: FakeMailbox, columns: Parameters<typeof givenInbox
   const pass = () =>
     runPass(
       { db: inbox.db, jobs: { send: async () => {} }, provider: mailbox.provider(), clock: Date.now },
-      { inboxId: inbox.inboxId, cursor: null, mailbox: 1 },
+      { inboxId: inbox.inboxId, cursor: null, mailbox: 1, live: false },
       async () => {},
     )
   await pass()
@@ -179,6 +179,96 @@ describe('fetching small mails', () => {
     await t.run()
     expect(mailbox.log.fetched).toEqual([])
     expect((await t.rows())[0]).toMatchObject({ state: 'discovered', attempts: 0 })
+  })
+})
+
+describe('a mailbox with a quota', () => {
+  const quota = { units: 6_000, window: 60_000, perMessage: 20 }
+
+  /** Slots that grant the given numbers, then nothing, and note what is settled. */
+  function granting(t: Awaited<ReturnType<typeof setUp>>, grants: number[]) {
+    const log: (string | { messages: number; units: number })[] = []
+    const slots: FetchDeps['slots'] = {
+      ...t.deps.slots,
+      reserveFetch: async (slot, given, wanted) => {
+        expect([slot, given]).toEqual(['slot', quota])
+        const granted = Math.min(wanted, grants.shift() ?? 0)
+        log.push(`granted ${granted}`)
+        return granted
+      },
+      settleFetch: async (_slot, spent) => void log.push({ messages: spent.messages.length, units: spent.units }),
+    }
+    return { log, slots }
+  }
+
+  it('is asked for no more than is granted before rows are claimed, and the rest stays as it was', async () => {
+    const mailbox = Object.assign(fakeMailbox(many(9)), { quota })
+    const t = await setUp(mailbox)
+    const { log, slots } = granting(t, [4, 2])
+    await t.run({ slots })
+    expect(log).toEqual(['granted 4', { messages: 4, units: 0 }, 'granted 2', { messages: 2, units: 0 }, 'granted 0'])
+    expect(mailbox.log.fetched).toHaveLength(6)
+    expect((await t.rows()).slice(6).map((row) => [row.state, row.attempts])).toEqual(Array(3).fill(['discovered', 0]))
+    expect(t.jobs).toEqual([])
+    expect(t.outcomes).toEqual([{ received: 6, failure: null }])
+  })
+
+  it('gives back what was granted and not needed', async () => {
+    const t = await setUp(Object.assign(fakeMailbox(many(3)), { quota }))
+    const { log, slots } = granting(t, [50, 50])
+    await t.run({ slots })
+    expect(log).toEqual(['granted 50', { messages: 3, units: 0 }, 'granted 50', { messages: 0, units: 0 }])
+  })
+
+  it.each([
+    ['an outage in the middle', 'breaks_midway' as const],
+    ['a message that never comes', 'withheld' as const],
+    ['messages that are gone', 'not_found' as const],
+  ])('counts every message that was asked for, also after %s', async (_name, fails) => {
+    const t = await setUp(
+      Object.assign(fakeMailbox([smallMail(0), { ...smallMail(1), fails }, smallMail(2)]), { quota }),
+    )
+    const { log, slots } = granting(t, [50])
+    await t.run({ slots })
+    expect(log[1]).toEqual({ messages: 3, units: 0 })
+  })
+
+  it('counts a listing that fails to open as asked for, and reports what else was spent', async () => {
+    const mailbox = Object.assign(fakeMailbox(many(3)), { quota })
+    mailbox.fetching = new ProviderError('rate_limited', 'slow', 'Slow down.', { retryAfter: 1_000 })
+    const t = await setUp(mailbox)
+    const { log, slots } = granting(t, [50])
+    await t.run({
+      slots,
+      makeProvider: (_connection, { spent }) => {
+        const provider = mailbox.provider()
+        return {
+          ...provider,
+          fetchRaw: (refs) => {
+            spent?.(7)
+            return provider.fetchRaw(refs)
+          },
+        }
+      },
+    })
+    expect(log[1]).toEqual({ messages: 3, units: 7 })
+    expect(t.outcomes[0]?.failure?.kind).toBe('rate_limited')
+  })
+
+  it('settles also when the database fails under the job', async () => {
+    const t = await setUp(Object.assign(fakeMailbox(many(3)), { quota }))
+    const { log, slots } = granting(t, [50])
+    const broken = new Proxy(t.inbox.db, {
+      get(target, name, self) {
+        if (name !== 'prepare') return Reflect.get(target, name, self)
+        return (sql: string, ...params: (string | number | null)[]) => {
+          if (sql.includes("state = 'stored', raw_key")) throw new Error('killed')
+          return target.prepare(sql, ...params)
+        }
+      },
+    })
+    await expect(t.run({ db: broken, slots })).rejects.toThrow('killed')
+    expect(log).toEqual(['granted 50', { messages: 3, units: 0 }])
   })
 })
 

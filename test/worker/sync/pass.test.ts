@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Job } from '../../../worker/contract/jobs'
 import { ProviderError } from '../../../worker/providers/provider'
+import { claim } from '../../../worker/sync/claims'
 import { runPass } from '../../../worker/sync/pass'
 import { type FakeMailbox, fakeMailbox, smallMail } from '../../support/fake-provider'
 import { givenInbox, ledgerOf } from './rows'
@@ -13,7 +14,13 @@ async function setUp(mailbox: FakeMailbox) {
   const events: string[] = []
   let cursor: unknown = null
   const run = (
-    options: { commitFails?: boolean; sendFails?: boolean; mailboxNumber?: number; clock?: () => number } = {},
+    options: {
+      commitFails?: boolean
+      sendFails?: boolean
+      mailboxNumber?: number
+      live?: boolean
+      clock?: () => number
+    } = {},
   ) =>
     runPass(
       {
@@ -28,7 +35,7 @@ async function setUp(mailbox: FakeMailbox) {
         provider: mailbox.provider(),
         clock: options.clock ?? Date.now,
       },
-      { inboxId: inbox.inboxId, cursor, mailbox: options.mailboxNumber ?? 1 },
+      { inboxId: inbox.inboxId, cursor, mailbox: options.mailboxNumber ?? 1, live: options.live ?? false },
       async (next) => {
         if (options.commitFails) throw new Error('killed')
         events.push(`cursor ${next}`)
@@ -49,6 +56,16 @@ describe('a pass', () => {
       ['fake:2', 'discovered'],
     ])
     expect(t.sent).toEqual([{ kind: 'fetch', tenantId: t.inbox.tenantId, inboxId: t.inbox.inboxId }])
+  })
+
+  it('puts what has just arrived before what is left of an import', async () => {
+    const mailbox = fakeMailbox(many(3))
+    const t = await setUp(mailbox)
+    await t.run()
+    mailbox.mails.push(smallMail(3))
+    await t.run({ live: true })
+    const next = async () => (await claim(t.inbox.db, t.inbox.inboxId, Date.now(), 1)).map((row) => row.identity)
+    expect([await next(), await next()]).toEqual([['fake:3'], ['fake:0']])
   })
 
   it('adds nothing the second time', async () => {
