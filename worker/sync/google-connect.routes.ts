@@ -8,8 +8,8 @@ import { access, answers, json, publicRoute, sessionOf } from '../platform/http/
 import { countAttempt } from '../platform/rate-limit'
 import { finishGoogleConnect, type GoogleConnectDeps, startGoogleConnect, turnedAway } from './google-connect'
 
-/** Enough for any person, too few to fill a table with. */
-const STARTS = { name: 'connect-start', max: 60, windowMs: 10 * 60_000 }
+/** Enough for a script that connects hundreds of mailboxes, too few to fill a table with. */
+const STARTS = { name: 'connect-start', max: 300, windowMs: 10 * 60_000 }
 
 const permission = 'inboxes:manage'
 
