@@ -84,10 +84,13 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     await this.#save(started(this.#load(), owner, options.newMailbox, systemClock()))
   }
 
-  /** A hint that there may be mail. Costs one check however often it comes. Who knows the owner names it, in case that was lost. */
+  /**
+   * A hint that there may be mail. Costs one check however often it comes. The sweeper names the owner, in case that was lost; a push
+   * revives nothing, since it may have been under way when the inbox was disconnected.
+   */
   async poke(owner?: Owner, hint: PokeHint = {}): Promise<void> {
     const now = systemClock()
-    if (owner && !this.#load().active) await this.start(owner, { newMailbox: false })
+    if (owner && !hint.push && !this.#load().active) await this.start(owner, { newMailbox: false })
     let state = poked(this.#load(), now)
     if (hint.push) state = { ...state, push: announced(state.push, now) }
     if (hint.lapsing) state = lapsing(state, now)

@@ -64,8 +64,7 @@ export function gmailPushRoutes(io: { fetch: typeof fetch }) {
     limited,
     async (c) => {
       const address = addressOf(await c.req.text())
-      const owners = await connectedInboxes(systemDb(c.env.DB), address)
-      await Promise.all(owners.map((owner) => announce(c.env, owner)))
+      await announce(c.env, address)
       return c.body(null, 204)
     },
   )
@@ -141,12 +140,15 @@ function addressOf(body: string): string {
   }
 }
 
-/** Stores the hint. Throws AppError('unavailable') where that fails. */
-async function announce(env: Env, owner: Owner): Promise<void> {
+/** Stores the hint with each inbox that reads the account. Throws AppError('unavailable') where that fails for one. */
+async function announce(env: Env, address: string): Promise<void> {
   try {
-    await env.INBOX.get(env.INBOX.idFromName(owner.inboxId)).poke(owner, { push: true })
+    const owners = await connectedInboxes(systemDb(env.DB), address)
+    await Promise.all(
+      owners.map((owner) => env.INBOX.get(env.INBOX.idFromName(owner.inboxId)).poke(owner, { push: true })),
+    )
   } catch (cause) {
-    log.error('push.poke', { inboxId: owner.inboxId, error: cause })
+    log.error('push.announce', { error: cause })
     throw new AppError('unavailable', { cause })
   }
 }

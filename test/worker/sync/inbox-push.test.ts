@@ -295,7 +295,7 @@ describe('a stop', () => {
       .bind(t.owner.inboxId)
       .run()
     await t.pushed()
-    await vi.waitFor(async () => expect((await t.state()).active).toBe(false))
+    expect(await t.state()).toMatchObject({ active: false, agenda: {} })
     await runDurableObjectAlarm(t.stub)
     await t.inside((object) => object.alarm())
     expect(t.push.log).toEqual(['subscribe'])
