@@ -17,6 +17,11 @@ import type { Owner } from './inbox-state'
 /** Bytes; a real push has a few hundred. */
 const BODY = 64 * 1024
 const ISSUERS = ['https://accounts.google.com', 'accounts.google.com']
+/**
+ * Least time between two fetches of Google's keys, ms: an unknown key id has them fetched again, so this is what forged tokens can cost.
+ * Within it a key that Google has just changed to is refused like any other; Pub/Sub tries again after every refusal.
+ */
+const KEYS_COOLDOWN = 1_000
 /** Difference of clocks that is forgiven, seconds. */
 const TOLERANCE = 30
 
@@ -33,7 +38,10 @@ export function gmailPushRoutes(io: { fetch: typeof fetch }) {
   const keysOf = (url: string): KeySet => {
     const known = keySets.get(url)
     if (known) return known
-    const keys = createRemoteJWKSet(new URL(url), { [customFetch]: (...args) => io.fetch(...args) })
+    const keys = createRemoteJWKSet(new URL(url), {
+      cooldownDuration: KEYS_COOLDOWN,
+      [customFetch]: (...args) => io.fetch(...args),
+    })
     keySets.set(url, keys)
     return keys
   }
@@ -80,7 +88,6 @@ async function claimsOf(
   token: string,
   expected: { audience: string; now: number },
 ): Promise<{ email: string }> {
-  const cached = keys.coolingDown
   const { payload } = await jwtVerify(token, keys, {
     algorithms: ['RS256'],
     issuer: ISSUERS,
@@ -89,16 +96,14 @@ async function claimsOf(
     clockTolerance: TOLERANCE,
     requiredClaims: ['exp', 'email'],
   }).catch((error) => {
-    throw refusalOf(error, cached)
+    throw refusalOf(error)
   })
   return { email: verifiedEmail(payload) }
 }
 
 /** The token is to blame (401), or the way to Google's keys is (503): then a retry tells. */
-function refusalOf(cause: unknown, cached: boolean): AppError {
-  const unknownKey = cause instanceof errors.JWKSNoMatchingKey
-  // While the keys may not be asked for again, an unknown one may be one that Google has just changed to.
-  if (unknownKey ? !cached : isRefusal(cause)) {
+function refusalOf(cause: unknown): AppError {
+  if (isRefusal(cause)) {
     log.warn('push.refused', { reason: reasonOf(cause) })
     return new AppError('unauthenticated', { detail: 'The token was not accepted.', cause })
   }
@@ -125,6 +130,7 @@ function isRefusal(error: unknown): boolean {
     errors.JOSEAlgNotAllowed,
     errors.JOSENotSupported,
     errors.JWKSMultipleMatchingKeys,
+    errors.JWKSNoMatchingKey,
   ].some((kind) => error instanceof kind)
 }
 
