@@ -1,8 +1,8 @@
 // A mail with a 100 MB attachment: stored byte for byte, resumed after a kill, and the peak JS heap of the worker's isolate meanwhile.
 import { createHash, randomBytes } from 'node:crypto'
 import { freePort } from '../../scripts/lib/processes.mjs'
-import { pause, startApp, until } from '../support/running-app.mjs'
-import { connect, imported, owner, withDatabase } from './session.mjs'
+import { startApp, until } from '../support/running-app.mjs'
+import { connect, imported, owner, sampleHeap, withDatabase } from './session.mjs'
 
 const SIZE = 100 * 1024 * 1024
 
@@ -103,34 +103,4 @@ async function fetchedDigest(session, app, expected) {
   const hash = createHash('sha256')
   for await (const chunk of response.body) hash.update(chunk)
   return hash.digest('hex') === expected ? 'same SHA-256' : 'DIFFERENT BYTES'
-}
-
-/** Samples Runtime.getHeapUsage of the worker's isolate every 50 ms until stopped. */
-async function sampleHeap(port) {
-  const targets = await (await fetch(`http://127.0.0.1:${port}/json`)).json()
-  const socket = new WebSocket(targets[0].webSocketDebuggerUrl.replace('localhost', '127.0.0.1'), {
-    headers: { origin: 'http://localhost' }, // the inspector asks for one
-  })
-  await new Promise((resolve, reject) => {
-    socket.onopen = resolve
-    socket.onerror = () => reject(new Error('the inspector does not answer'))
-  })
-  let max = 0
-  let samples = 0
-  let id = 0
-  socket.onmessage = ({ data }) => {
-    const used = JSON.parse(data).result?.usedSize
-    if (typeof used !== 'number') return
-    samples += 1
-    max = Math.max(max, used)
-  }
-  const timer = setInterval(() => socket.send(JSON.stringify({ id: ++id, method: 'Runtime.getHeapUsage' })), 50)
-  await pause(300)
-  return {
-    stop() {
-      clearInterval(timer)
-      socket.close()
-      return { max, samples }
-    },
-  }
 }

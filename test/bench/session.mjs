@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { call } from '../../scripts/lib/local.mjs'
-import { until } from '../support/running-app.mjs'
+import { pause, until } from '../support/running-app.mjs'
 
 /** Makes the workspace; answers `api(method, route, body)`. */
 export async function owner(app) {
@@ -70,4 +70,34 @@ export function withDatabase(app, use, readOnly = true) {
 export function percentile(values, p) {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.ceil((p / 100) * sorted.length) - 1)]
+}
+
+/** Samples Runtime.getHeapUsage of the worker's isolate every 50 ms until stopped. */
+export async function sampleHeap(port) {
+  const targets = await (await fetch(`http://127.0.0.1:${port}/json`)).json()
+  const socket = new WebSocket(targets[0].webSocketDebuggerUrl.replace('localhost', '127.0.0.1'), {
+    headers: { origin: 'http://localhost' }, // the inspector asks for one
+  })
+  await new Promise((resolve, reject) => {
+    socket.onopen = resolve
+    socket.onerror = () => reject(new Error('the inspector does not answer'))
+  })
+  let max = 0
+  let samples = 0
+  let id = 0
+  socket.onmessage = ({ data }) => {
+    const used = JSON.parse(data).result?.usedSize
+    if (typeof used !== 'number') return
+    samples += 1
+    max = Math.max(max, used)
+  }
+  const timer = setInterval(() => socket.send(JSON.stringify({ id: ++id, method: 'Runtime.getHeapUsage' })), 50)
+  await pause(300)
+  return {
+    stop() {
+      clearInterval(timer)
+      socket.close()
+      return { max, samples }
+    },
+  }
 }

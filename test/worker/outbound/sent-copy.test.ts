@@ -82,7 +82,7 @@ async function desk() {
       }
       return runPass(
         { db, jobs, provider, clock: () => world.now },
-        { inboxId: world.inboxId, cursor: null, mailbox: 1 },
+        { inboxId: world.inboxId, cursor: null, mailbox: 1, live: true },
         async () => {},
       )
     },
