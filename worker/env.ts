@@ -36,6 +36,12 @@ const Settings = z.object({
   GMAIL_API_URL: url('https://gmail.googleapis.com'),
   /** quota units that Google grants one mailbox in a minute; projects from before May 2026 have 15000 */
   GMAIL_UNITS_PER_MINUTE: z.coerce.number().int().min(300).max(10_000_000).default(6000),
+  /** authority root; `/{directory}/oauth2/v2.0/…` is appended */
+  MICROSOFT_LOGIN_URL: url('https://login.microsoftonline.com'),
+  MICROSOFT_GRAPH_URL: url('https://graph.microsoft.com/v1.0'),
+  /** an app for the whole deployment: serves `email` of tenants that have bound no profile to it */
+  MICROSOFT_CLIENT_ID: z.string().min(1).optional(),
+  MICROSOFT_CLIENT_SECRET: z.string().min(1).optional(),
   /** comma-separated hosts (`host` or `host:port`) that a provider may name in redirects and links, besides those of the URLs above */
   TRUSTED_PROVIDER_HOSTS: z
     .string()

@@ -226,27 +226,27 @@ describe('push', () => {
   it('is subscribed for at most seven days and renewed; ending it twice is fine', async () => {
     const account = await newAccount()
     const { push } = mailbox(account, { topic: google.topic })
-    const lease = await push?.subscribe()
+    const lease = await push?.subscribe(null)
     const days = ((lease?.expiresAt ?? 0) - Date.now()) / 86_400_000
     expect(days).toBeGreaterThan(6)
     expect(days).toBeLessThanOrEqual(7.01)
-    expect((await push?.renew())?.expiresAt).toBeGreaterThanOrEqual(lease?.expiresAt ?? 0)
-    await push?.unsubscribe()
-    await push?.unsubscribe()
+    expect((await push?.renew({ expiresAt: 0 }))?.expiresAt).toBeGreaterThanOrEqual(lease?.expiresAt ?? 0)
+    await push?.unsubscribe(null)
+    await push?.unsubscribe(null)
   })
 
   it('to a topic that Gmail may not publish to says what to grant to whom', async () => {
     const account = await newAccount()
     await control('push/topic', { grant: false })
     const { push } = mailbox(account, { topic: google.topic })
-    const error = await failing(push?.subscribe() ?? Promise.resolve())
+    const error = await failing(push?.subscribe(null) ?? Promise.resolve())
     expect(error).toMatchObject({ kind: 'protocol', code: 'google_topic_forbidden' })
     expect(error.hint).toContain('gmail-api-push@system.gserviceaccount.com')
   })
 
   it('to a topic of somewhere else says so', async () => {
     const { push } = mailbox(await newAccount(), { topic: 'projects/elsewhere/topics/other' })
-    const error = await failing(push?.subscribe() ?? Promise.resolve())
+    const error = await failing(push?.subscribe(null) ?? Promise.resolve())
     expect(error.code).toMatch(/^google_topic_(refused|missing)$/)
     expect(error.hint).toContain('Pub/Sub Publisher')
   })

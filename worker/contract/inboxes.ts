@@ -34,6 +34,25 @@ export const GoogleConfig = z.object({
   grantedAt: z.number(),
 })
 export type GoogleConfig = z.infer<typeof GoogleConfig>
+/** Whose mailbox is read with a Microsoft grant: the signed-in person's own, one shared with them, or any by the app's own permission. */
+export const MAILBOX_KINDS = ['own', 'shared', 'app'] as const
+export type MailboxKind = (typeof MAILBOX_KINDS)[number]
+/** What is known of a Microsoft mailbox that was connected: no secret. `grantedAt` ms. */
+export const MicrosoftConfig = z.object({
+  kind: z.enum(MAILBOX_KINDS),
+  /** the mailbox's address, lower case */
+  address: z.string(),
+  /** who signed in; null for `app` */
+  account: z.string().nullable(),
+  /** null: the deployment's own app */
+  profileId: z.string().nullable(),
+  /** the client and directory that issued the grant: no other may refresh it */
+  clientId: z.string(),
+  directory: z.string(),
+  scopes: z.array(z.string()),
+  grantedAt: z.number(),
+})
+export type MicrosoftConfig = z.infer<typeof MicrosoftConfig>
 /** The tokens of a grant. `expiresAt` ms, of the access token. */
 export const OAuthTokens = z.object({ accessToken: z.string(), expiresAt: z.number(), refreshToken: z.string() })
 export type OAuthTokens = z.infer<typeof OAuthTokens>
@@ -43,6 +62,7 @@ export const ConnectionConfig = z.object({
   imap: Server.omit({ password: true }).optional(),
   smtp: Server.omit({ password: true }).optional(),
   google: GoogleConfig.optional(),
+  microsoft: MicrosoftConfig.optional(),
 })
 export type ConnectionConfig = z.infer<typeof ConnectionConfig>
 /** What is stored encrypted. */
@@ -50,6 +70,7 @@ export const ConnectionSecrets = z.object({
   imap: z.string().optional(),
   smtp: z.string().optional(),
   google: OAuthTokens.optional(),
+  microsoft: OAuthTokens.optional(),
 })
 export type ConnectionSecrets = z.infer<typeof ConnectionSecrets>
 

@@ -10,6 +10,7 @@ export const PERMISSIONS = {
   'users:manage': ['owner', 'admin'],
   'inboxes:read': ['owner', 'admin', 'agent'],
   'inboxes:manage': ['owner', 'admin'],
+  'microsoft:manage': ['owner', 'admin'],
   'ledger:read': ['owner', 'admin'],
   'ledger:write': ['owner', 'admin'],
   'session:own': ['owner', 'admin', 'agent'],

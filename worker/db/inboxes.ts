@@ -39,6 +39,10 @@ export const inboxes = sqliteTable(
     googleAddress: text('google_address'),
     /** When Gmail's watch ends unless it is renewed; null without one. */
     gmailWatchExpiresAt: integer('gmail_watch_expires_at'),
+    graphSubscriptionId: text('graph_subscription_id'),
+    graphSubscriptionExpiresAt: integer('graph_subscription_expires_at'),
+    /** SHA-256 (hex) of the subscription's clientState, which proves a notification's sender. */
+    graphClientState: text('graph_client_state'),
     archivedAt: integer('archived_at'),
     /** Days of old mail the first connect imports; 0 = only new mail. */
     importDays: integer('import_days').notNull().default(30),
@@ -52,6 +56,8 @@ export const inboxes = sqliteTable(
     // Email Routing hands over a recipient address and nothing else, so among all tenants it names one forwarding inbox.
     // A push names an address and nothing else; several tenants may have connected the same mailbox.
     index('inboxes_google_address').on(t.googleAddress).where(sql`google_address is not null`),
+    // A notification names a subscription and nothing else.
+    index('inboxes_graph_subscription').on(t.graphSubscriptionId).where(sql`graph_subscription_id is not null`),
     uniqueIndex('inboxes_forward_address').on(t.emailAddress).where(sql`connection_type = 'forward'`),
     index('inboxes_list').on(t.tenantId, t.archivedAt, t.createdAt),
     index('inboxes_due').on(t.nextPollAt),
@@ -72,6 +78,8 @@ export const oauthStates = sqliteTable(
     address: text('address').notNull(),
     /** Keyring ciphertext of the PKCE code verifier. */
     verifier: text('verifier').notNull(),
+    /** JSON of what the vendor's attempt needs besides: for Microsoft { profileId, clientId, directory, kind, address }. */
+    details: text('details'),
     /** Path in the app. */
     returnTo: text('return_to').notNull(),
     expiresAt: integer('expires_at').notNull(),

@@ -1,7 +1,7 @@
 // Opaque record ids: a prefix that names the record, 48 bits of time so that inserts stay in order, 80 random bits.
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz' // Crockford base32
-export type IdPrefix = 'ten' | 'usr' | 'inv' | 'inb' | 'led' | 'con' | 'tkt' | 'msg' | 'att' | 'job'
+export type IdPrefix = 'ten' | 'usr' | 'inv' | 'inb' | 'led' | 'con' | 'tkt' | 'msg' | 'att' | 'job' | 'msp'
 export type NewId = (prefix: IdPrefix) => string
 
 /** A new id such as `tkt_01jd3…` (26 characters after the prefix, sortable by time). */

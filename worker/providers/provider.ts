@@ -55,20 +55,33 @@ export type SentRef = {
 export type CheckStep = { name: string; status: 'pass' | 'warn' | 'fail'; ms: number; detail: string; hint?: string }
 export type CheckReport = { ok: boolean; steps: CheckStep[] }
 
-/** A standing order for push. `expiresAt` ms, as granted. */
-export type Lease = { expiresAt: number }
+/**
+ * A standing order for push. `expiresAt` ms, as granted. `subscription`: what names it in announcements and proves them, where the provider
+ * works that way. `proven`: the provider has called us back while giving it.
+ */
+export type Lease = {
+  expiresAt: number
+  subscription?: { id: string; clientState: string }
+  proven?: boolean
+}
 
 /** Providers that announce new mail. Each throws a ProviderError whose words say what is wrong with the set-up. */
 export interface PushCapable {
   /** Ends whatever stood before and asks for push anew. */
-  subscribe(): Promise<Lease>
+  subscribe(standing: Lease | null): Promise<Lease>
   /** Prolongs what stands. */
-  renew(): Promise<Lease>
-  unsubscribe(): Promise<void>
+  renew(standing: Lease): Promise<Lease>
+  unsubscribe(standing: Lease | null): Promise<void>
 }
 
 /** What a provider lets one mailbox spend: `units` in any `window` (ms). A fetched message costs `perMessage`. */
-export type Quota = { units: number; window: number; perMessage: number }
+export type Quota = {
+  units: number
+  window: number
+  perMessage: number
+  /** fetch jobs at once, where the provider limits what happens at the same time */
+  jobs?: number
+}
 
 /** Hands out access tokens. `refused`: the one the provider has just refused. Throws ProviderError('auth_revoked') once the grant is gone. */
 export type TokenSource = (refused?: string) => Promise<string>

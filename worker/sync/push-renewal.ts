@@ -20,10 +20,10 @@ export async function renewPush(
     try {
       if (!push) return null
       if (!wantsAnew(before, askedAt)) {
-        const lease = await push.renew()
+        const lease = await push.renew({ expiresAt: before.expiresAt ?? askedAt })
         return (current) => renewed(current, lease)
       }
-      const lease = await push.subscribe()
+      const lease = await push.subscribe(null)
       return (current) => subscribed(current, lease, askedAt)
     } finally {
       await mailbox.provider.close()

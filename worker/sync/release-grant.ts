@@ -66,7 +66,7 @@ async function stopWatch(deps: ReleaseDeps, google: GoogleConfig, tokens: OAuthT
     { since: Number.POSITIVE_INFINITY, token: lastToken(deps, google, tokens) },
   )
   try {
-    await provider.push?.unsubscribe()
+    await provider.push?.unsubscribe(null)
   } finally {
     await provider.close()
   }

@@ -144,9 +144,9 @@ describe('the provider', () => {
 
   it('stops whatever watch there was before it subscribes, and renews without stopping', async () => {
     const { provider, asked } = open(watching, 'projects/p/topics/t')
-    expect(await provider.push?.subscribe()).toEqual({ expiresAt: 1_700_604_800_000 })
-    await provider.push?.renew()
-    await provider.push?.unsubscribe()
+    expect(await provider.push?.subscribe(null)).toEqual({ expiresAt: 1_700_604_800_000 })
+    await provider.push?.renew({ expiresAt: 0 })
+    await provider.push?.unsubscribe(null)
     expect(asked.map(({ method, url }) => `${method} ${url.pathname.split('/').at(-1)}`)).toEqual([
       'POST stop',
       'POST watch',

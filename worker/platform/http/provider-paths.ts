@@ -5,11 +5,17 @@ type ProviderPath = { method: 'GET' | 'POST'; path: string; module: string }
 
 const GMAIL_PUSH = '/webhooks/gmail-push'
 const GOOGLE_CALLBACK = '/auth/google/callback'
+const MICROSOFT_CALLBACK = '/auth/microsoft/callback'
+const GRAPH_PUSH = '/webhooks/graph-push'
+const GRAPH_LIFECYCLE = '/webhooks/graph-lifecycle'
 
 /** Paths under /api, with the module that serves them; `core` is in every build. */
 export const PROVIDER_PATHS: readonly ProviderPath[] = [
   { method: 'GET', path: GOOGLE_CALLBACK, module: 'core' },
   { method: 'POST', path: GMAIL_PUSH, module: 'core' },
+  { method: 'GET', path: MICROSOFT_CALLBACK, module: 'core' },
+  { method: 'POST', path: GRAPH_PUSH, module: 'core' },
+  { method: 'POST', path: GRAPH_LIFECYCLE, module: 'core' },
   { method: 'GET', path: '/auth/google/calendar/callback', module: 'calendar' },
   { method: 'GET', path: '/auth/microsoft/calendar/callback', module: 'calendar' },
   { method: 'POST', path: '/calendar/webhooks/google', module: 'calendar' },
@@ -26,3 +32,10 @@ export const gmailPushUrl = (appUrl: string) => `${appUrl}/api${GMAIL_PUSH}`
 
 /** The redirect URI to register with Google. */
 export const googleCallbackUrl = (appUrl: string) => `${appUrl}/api${GOOGLE_CALLBACK}`
+
+/** The redirect URI to register with Microsoft. */
+export const microsoftCallbackUrl = (appUrl: string) => `${appUrl}/api${MICROSOFT_CALLBACK}`
+
+/** Where Graph announces new mail, and what happens to its subscriptions. */
+export const graphPushUrl = (appUrl: string) => `${appUrl}/api${GRAPH_PUSH}`
+export const graphLifecycleUrl = (appUrl: string) => `${appUrl}/api${GRAPH_LIFECYCLE}`
