@@ -1,7 +1,7 @@
 // The authorize endpoint: who may ask for what, and what a decision sends back to the client. Pages are in consent-pages.ts.
+import type { Route, SimRequest, SimResponse } from '../shell/http.ts'
 import { accountPage, consentPage, errorPage } from './consent-pages.ts'
 import type { Grants } from './grants.ts'
-import type { Route, SimRequest, SimResponse } from './http.ts'
 import { isBasicScope, isKnownScope, parseScopes } from './scopes.ts'
 import { ISSUER } from './token.ts'
 import type { Account, World } from './world.ts'

@@ -1,7 +1,7 @@
 // The pages a person sees on the way to a grant: whose account, what is allowed, and what went wrong.
+import type { SimResponse } from '../shell/http.ts'
+import { avatar, html, page } from '../shell/pages.ts'
 import type { AuthorizationRequest, BadAuthorization } from './authorize.ts'
-import type { SimResponse } from './http.ts'
-import { avatar, html, page } from './pages.ts'
 import { isBasicScope, scopeText } from './scopes.ts'
 import type { Account, World } from './world.ts'
 

@@ -1,9 +1,9 @@
 // Holds requests and answers against Google's own descriptions (contracts/): unknown query names, misspelt or mistyped fields.
 // An unknown path never gets here; the server refuses it.
-import { readFileSync } from 'node:fs'
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
-import addFormats from 'ajv-formats'
-import { encodeBody, googleError, type Route, type SimRequest, type SimResponse } from './http.ts'
+import type { Contracts } from '../shell/dispatch.ts'
+import { encodeBody, type Route, type SimResponse } from '../shell/http.ts'
+import { createSchemas, parseJson, readContract } from '../shell/schemas.ts'
+import { googleError } from './google-error.ts'
 
 type Operation = {
   id: string
@@ -14,6 +14,8 @@ type Operation = {
   query: string[]
   scopes: string[]
 }
+
+const APIS = ['gmail.v1', 'oauth2.v2']
 
 /** Query names every Google API takes. */
 const COMMON_QUERY = [
@@ -31,25 +33,12 @@ const COMMON_QUERY = [
   'upload_protocol',
 ]
 
-export type Contracts = {
-  /** What is wrong with the request and Google's 400 for it, or null. */
-  checkRequest(route: Route, request: SimRequest): { problem: string; answer: SimResponse } | null
-  /** What is wrong with the answer (its body no stream), or null. Errors are held against Google's error shape. */
-  checkResponse(route: Route, response: SimResponse): string | null
-}
-
 /** Loads the contracts; throws when a route names an operation that its method or path does not fit. */
 export function createContracts(routes: readonly Route[]): Contracts {
-  const ajv = new Ajv2020({ allErrors: true, strict: false })
-  addFormats.default(ajv)
-  ajv.addFormat('uint64', (text: string) => inRange(text, 0n, 2n ** 64n - 1n))
-  ajv.addFormat('int64', (text: string) => inRange(text, -(2n ** 63n), 2n ** 63n - 1n))
-  for (const name of ['byte', 'int32', 'uint32', 'double', 'float']) ajv.addFormat(name, true)
-  for (const name of ['google-datetime', 'google-duration', 'google-fieldmask']) ajv.addFormat(name, true)
-
+  const read = (name: string): unknown => readContract(new URL('./contracts/', import.meta.url), name)
+  const schemas = createSchemas(APIS.map((api) => read(`${api}.schema.json`)))
   const operations = new Map<string, Operation>()
-  for (const api of ['gmail.v1', 'oauth2.v2']) {
-    ajv.addSchema(read(`${api}.schema.json`) as Record<string, unknown>)
+  for (const api of APIS) {
     for (const operation of (read(`${api}.operations.json`) as { operations: Operation[] }).operations) {
       operations.set(operation.id, operation)
     }
@@ -64,15 +53,9 @@ export function createContracts(routes: readonly Route[]): Contracts {
     const operation = operationOf(route)
     if (operation && !fits(route, operation)) throw new Error(`${route.method} ${route.path} is not ${operation.id}`)
   }
-  const validator = (operation: Operation, name: string): ValidateFunction => {
-    const api = operation.id.startsWith('oauth2.') ? 'oauth2.v2' : 'gmail.v1'
-    const validate = ajv.getSchema(`https://contracts.invalid/${api}.schema.json#/$defs/${name}`)
-    if (!validate) throw new Error(`no schema ${name} in ${api}`)
-    return validate
-  }
-  /** The problem of a value under a schema, in words, without the value. */
-  const problemOf = (validate: ValidateFunction, value: unknown): string | null =>
-    validate(value) ? null : ajv.errorsText(validate.errors, { dataVar: 'body' })
+  /** The problem of a value under a schema of the operation's API. */
+  const problemOf = (operation: Operation, name: string, value: unknown): string | null =>
+    schemas.problemOf(operation.id.startsWith('oauth2.') ? 'oauth2.v2' : 'gmail.v1', name, value)
 
   return {
     checkRequest(route, request) {
@@ -101,7 +84,7 @@ export function createContracts(routes: readonly Route[]): Contracts {
           ? null
           : { problem: 'a body where none belongs', answer: badRequest('Request body must be empty.') }
       }
-      const problem = problemOf(validator(operation, operation.request), body)
+      const problem = problemOf(operation, operation.request, body)
       return problem === null ? null : { problem, answer: badRequest(`Invalid JSON payload received. ${problem}`) }
     },
     checkResponse(route, response) {
@@ -112,7 +95,7 @@ export function createContracts(routes: readonly Route[]): Contracts {
       const encoded = encodeBody(response)
       if (!schema) return encoded.bytes?.length === 0 ? null : 'a body where none belongs'
       const body = encoded.json ?? (encoded.bytes ? parseJson(encoded.bytes) : undefined)
-      return body === undefined ? 'not JSON' : problemOf(validator(operation, schema), body)
+      return body === undefined ? 'not JSON' : problemOf(operation, schema, body)
     },
   }
 }
@@ -125,20 +108,4 @@ function fits(route: Route, operation: Operation): boolean {
 
 function badRequest(message: string): SimResponse {
   return googleError(400, message, { reason: 'badRequest', status: 'INVALID_ARGUMENT' })
-}
-
-function read(name: string): unknown {
-  return JSON.parse(readFileSync(new URL(`./contracts/${name}`, import.meta.url), 'utf8'))
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch {
-    return undefined
-  }
-}
-
-function inRange(text: string, least: bigint, most: bigint): boolean {
-  return /^-?\d+$/.test(text) && BigInt(text) >= least && BigInt(text) <= most
 }

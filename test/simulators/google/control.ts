@@ -1,91 +1,17 @@
-// The simulator's own levers under /__control/: the helper every part makes its control routes with, and those of identity and world.
-
-import type { Route, SimRequest } from './http.ts'
+// Google's own levers: accounts, consents and their end. Those of the mailboxes are in gmail-control.ts, of pushes in push-forge.ts.
+import { accountOf, control, text, worldControls } from '../shell/control.ts'
+import type { Route } from '../shell/http.ts'
+import { FAULT_KINDS } from './faults.ts'
 import type { Identity } from './identity.ts'
-import type { Account, Fault, FaultKind, World } from './world.ts'
-
-type Input = Record<string, unknown>
-
-/** `POST /__control/<name>` with a JSON object; the result is the answer. What it throws becomes a 400 with the message. */
-export function control(name: string, handle: (input: Input, request: SimRequest) => unknown): Route {
-  return {
-    method: 'POST',
-    path: `/__control/${name}`,
-    async handle(request) {
-      try {
-        const input = request.body.length > 0 ? JSON.parse(request.body.toString('utf8')) : {}
-        return { status: 200, body: (await handle(input, request)) ?? {} }
-      } catch (error) {
-        return { status: 400, body: { error: error instanceof Error ? error.message : String(error) } }
-      }
-    },
-  }
-}
-
-/** `GET /__control/<name>`; the query's values are the input. */
-export function controlGet(name: string, handle: (input: Record<string, string>) => unknown): Route {
-  return {
-    method: 'GET',
-    path: `/__control/${name}`,
-    async handle({ url }) {
-      try {
-        return { status: 200, body: (await handle(Object.fromEntries(url.searchParams))) ?? {} }
-      } catch (error) {
-        return { status: 400, body: { error: error instanceof Error ? error.message : String(error) } }
-      }
-    },
-  }
-}
-
-/** A string of a control's input; throws when it is not one. */
-export function text(input: Input, name: string): string {
-  const value = input[name]
-  if (typeof value !== 'string' || value === '') throw new Error(`${name} is missing`)
-  return value
-}
-
-/** The account a control names in `account` (or another field); throws when there is none. */
-export function accountOf(world: World, input: Input, field = 'account'): Account {
-  const email = text(input, field).trim().toLowerCase()
-  const account = world.accounts.get(email)
-  if (!account) throw new Error(`no such account: ${email}`)
-  return account
-}
-
-const FAULTS: readonly FaultKind[] = [
-  '401',
-  '403_quota',
-  '403_scope',
-  '429',
-  '500',
-  '503',
-  'slow',
-  'cut',
-  'html',
-  'truncated_json',
-  'redirect',
-  'bad_base64',
-]
+import type { World } from './world.ts'
 
 /** Controls of the world and of identity. */
 export function controlRoutes(world: World, identity: Identity): Route[] {
   return [
+    ...worldControls(world, FAULT_KINDS),
     control('accounts', (input) =>
       world.addAccount(text(input, 'email'), input.name === undefined ? undefined : text(input, 'name')),
     ),
-    controlGet('accounts', () => ({ accounts: [...world.accounts.values()] })),
-    control('clock', (input) => {
-      if (typeof input.advance === 'number') world.advance(input.advance)
-      else if (typeof input.set === 'number') world.setClock(input.set)
-      else throw new Error('advance or set is missing (milliseconds)')
-      return { now: world.clock() }
-    }),
-    control('fault', (input) => {
-      const fault = faultOf(input)
-      world.faults.push(fault)
-      return fault
-    }),
-    control('fault/clear', () => ({ cleared: world.faults.splice(0).length })),
     control('authorize', (input) => {
       const request = identity.authorizer.parse(new URL(text(input, 'url')).searchParams)
       const account = world.addAccount(text(input, 'account'))
@@ -112,31 +38,5 @@ export function controlRoutes(world: World, identity: Identity): Route[] {
       identity.grants.testingDays = input.days
       return { days: input.days }
     }),
-    controlGet('state', () => ({
-      now: world.clock(),
-      requests: world.requests,
-      faults: world.faults,
-      violations: world.violations.length,
-      ...Object.fromEntries(Object.entries(world.reports).map(([name, report]) => [name, report()])),
-    })),
-    controlGet('violations', () => world.violations),
   ]
-}
-
-function faultOf(input: Input): Fault {
-  const kind = FAULTS.find((known) => known === input.kind)
-  if (!kind) throw new Error(`kind must be one of ${FAULTS.join(', ')}`)
-  const path = text(input, 'path')
-  new RegExp(path) // throws on nonsense now instead of at the next request
-  const { method, times = 1, retryAfter, ms, location } = input
-  if (typeof times !== 'number') throw new Error('times must be a number')
-  return {
-    kind,
-    path,
-    times,
-    method: typeof method === 'string' ? method.toUpperCase() : undefined,
-    retryAfter: typeof retryAfter === 'number' || typeof retryAfter === 'string' ? retryAfter : undefined,
-    ms: typeof ms === 'number' ? ms : undefined,
-    location: typeof location === 'string' ? location : undefined,
-  }
 }

@@ -1,20 +1,10 @@
-// Injected trouble: which request meets it, and what it makes of the answer.
-import { encodeBody, googleError, type SimRequest, type SimResponse } from './http.ts'
-import type { Fault, World } from './world.ts'
+// Trouble in Google's words, and base64 that is none.
+import { jsonHeaders, SPOILING, spoil as spoilAnswer } from '../shell/faults.ts'
+import { encodeBody, type SimResponse } from '../shell/http.ts'
+import type { Fault } from '../shell/world.ts'
+import { googleError } from './google-error.ts'
 
-/** The fault this request meets, counted down; null for most. */
-export function takeFault(world: World, request: SimRequest): Fault | null {
-  const target = request.url.pathname + request.url.search
-  const index = world.faults.findIndex(
-    (fault) =>
-      fault.times > 0 && (!fault.method || fault.method === request.method) && new RegExp(fault.path).test(target),
-  )
-  const fault = world.faults[index]
-  if (!fault) return null
-  fault.times -= 1
-  if (fault.times === 0) world.faults.splice(index, 1)
-  return fault
-}
+export const FAULT_KINDS = ['401', '403_quota', '403_scope', '429', '500', '503', 'redirect', 'bad_base64', ...SPOILING]
 
 /** The answer of a fault that keeps the request from being handled; null for those that spoil the answer. */
 export function refusal(fault: Fault): SimResponse | null {
@@ -72,37 +62,11 @@ export function insufficientScope(): SimResponse {
   })
 }
 
-/** What arrives instead of the answer. The request has been handled: a send that meets this was sent. */
+/** What arrives instead of the answer. */
 export async function spoil(fault: Fault, response: SimResponse): Promise<SimResponse> {
+  if (fault.kind !== 'bad_base64') return spoilAnswer(fault, response)
   const { bytes, type } = encodeBody(response)
-  const whole = bytes ?? Buffer.alloc(0)
-  switch (fault.kind) {
-    case 'slow':
-      await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 5_000))
-      return response
-    case 'cut':
-      return { ...response, cutAfter: Math.floor(whole.length / 2) }
-    case 'html':
-      return { status: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body: SORRY }
-    case 'truncated_json':
-      return {
-        ...response,
-        ...jsonHeaders(response, type),
-        body: whole.subarray(0, Math.floor(whole.length / 2)),
-      }
-    case 'bad_base64':
-      return { ...response, ...jsonHeaders(response, type), body: withBadBase64(whole) }
-    default:
-      return response
-  }
-}
-
-const SORRY =
-  '<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>We are sorry</h1><p>Unusual traffic.</p></body></html>'
-
-/** The headers an answer had before its body was replaced by bytes. */
-function jsonHeaders(response: SimResponse, type: string | null): { headers: Record<string, string> } {
-  return { headers: { ...(type ? { 'content-type': type } : {}), ...response.headers } }
+  return { ...response, ...jsonHeaders(response, type), body: withBadBase64(bytes ?? Buffer.alloc(0)) }
 }
 
 /** Puts characters that are no base64 into the middle of `raw`. */

@@ -1,7 +1,8 @@
 // What every Gmail route goes through first: token and scopes, whose mailbox, quota. And the errors all of them share.
 import { readFileSync } from 'node:fs'
+import type { Dispatch, Route, SimRequest, SimResponse } from '../shell/http.ts'
 import type { Quota } from './gmail-quota.ts'
-import { type Dispatch, googleError, type Route, type SimRequest, type SimResponse } from './http.ts'
+import { googleError } from './google-error.ts'
 import type { Identity } from './identity.ts'
 import type { Mailbox, Store, StoredMessage } from './store.ts'
 import type { World } from './world.ts'

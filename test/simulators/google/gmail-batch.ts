@@ -1,9 +1,9 @@
 // The batch endpoint: up to a hundred calls as one multipart request, each answered on its own and in its place.
 import type { IncomingHttpHeaders } from 'node:http'
+import { type Dispatch, encodeBody, type Route, type SimRequest, type SimResponse } from '../shell/http.ts'
+import { structured } from '../shell/mime.ts'
 import { invalid } from './gmail-access.ts'
-import { structured } from './gmail-mime.ts'
 import { multipartOf } from './gmail-upload.ts'
-import { type Dispatch, encodeBody, type Route, type SimRequest, type SimResponse } from './http.ts'
 
 const MAX_CALLS = 100
 

@@ -1,12 +1,12 @@
 // Controls of the mailboxes: mail that arrives, replies typed in Gmail's own window, deletions, expired history, quota, Message-IDs.
 import { randomBytes } from 'node:crypto'
-import { accountOf, control, controlGet, text } from './control.ts'
+import { accountOf, control, controlGet, text } from '../shell/control.ts'
+import type { Route } from '../shell/http.ts'
+import { addresses, decodeWords, field, messageIds } from '../shell/mime.ts'
 import { snippetOf } from './derive.ts'
 import type { Gmail } from './gmail-access.ts'
-import { addresses, decodeWords, field, messageIds } from './gmail-mime.ts'
 import { newestFirst } from './gmail-paging.ts'
 import { accountFor, messageIdSettings, rfc2822, sendMail } from './gmail-send.ts'
-import type { Route } from './http.ts'
 import type { Mailbox, Store, StoredMessage } from './store.ts'
 
 type Input = Record<string, unknown>

@@ -1,5 +1,8 @@
 // users.messages and users.history: what is read, and labels and deletion of single messages. Sending is in gmail-send.
-import { attachmentBytes, base64url, type Format, formatMessage, hasAttachment, readableText } from './derive.ts'
+import type { Route, SimResponse } from '../shell/http.ts'
+import { field } from '../shell/mime.ts'
+import { readableText } from '../shell/mime-tree.ts'
+import { attachmentBytes, base64url, type Format, formatMessage, hasAttachment } from './derive.ts'
 import {
   brief,
   type Call,
@@ -14,10 +17,9 @@ import {
   notFound,
   ok,
 } from './gmail-access.ts'
-import { field } from './gmail-mime.ts'
 import { newestFirst, pageOf, pageSize } from './gmail-paging.ts'
+import { googleError } from './google-error.ts'
 import { listHistory } from './history.ts'
-import { googleError, type Route, type SimResponse } from './http.ts'
 import { parseQuery, type Searchable } from './search.ts'
 import { type Mailbox, type Store, type StoredMessage, SYSTEM_LABELS } from './store.ts'
 

@@ -1,5 +1,6 @@
 // What a user may spend: quota units in a sliding minute, and requests under way at once. Over it, Google's errors as clients meet them.
-import { googleError, type SimResponse } from './http.ts'
+import type { SimResponse } from '../shell/http.ts'
+import { googleError } from './google-error.ts'
 import type { World } from './world.ts'
 
 /** Units a method costs, under the table for projects made since May 2026 where it is known, else the older one. */

@@ -1,8 +1,9 @@
 // Sending: what Gmail makes of a mail on its way out, its copy in Sent, and its arrival in other simulated mailboxes.
 import { randomBytes } from 'node:crypto'
+import type { SimResponse } from '../shell/http.ts'
+import { addresses, type Field, field, messageIds, readHead, withHead } from '../shell/mime.ts'
 import { type Gmail, invalid, notFound } from './gmail-access.ts'
-import { addresses, type Field, field, messageIds, readHead, withHead } from './gmail-mime.ts'
-import { googleError, type SimResponse } from './http.ts'
+import { googleError } from './google-error.ts'
 import { recipientsOf, type StoredMessage } from './store.ts'
 import type { Account, World } from './world.ts'
 

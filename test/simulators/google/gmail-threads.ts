@@ -1,12 +1,13 @@
 // users.threads, users.drafts, users.labels and users.settings.sendAs.
 import { randomInt } from 'node:crypto'
+import type { Route, SimResponse } from '../shell/http.ts'
 import { formatMessage, snippetOf } from './derive.ts'
 import { brief, type Call, type Gmail, gmailRoute, invalid, jsonBody, noContent, notFound, ok } from './gmail-access.ts'
 import { formatOf, labelChange, select } from './gmail-messages.ts'
 import { pageOf, pageSize } from './gmail-paging.ts'
 import { MAX_SEND, sendMail, threadRefusal } from './gmail-send.ts'
 import { type Incoming, incomingRoutes } from './gmail-upload.ts'
-import { googleError, type Route, type SimResponse } from './http.ts'
+import { googleError } from './google-error.ts'
 import { type StoredMessage, SYSTEM_LABELS } from './store.ts'
 
 export function threadRoutes(gmail: Gmail): Route[] {

@@ -1,10 +1,11 @@
 // Mails that come in through the API: `raw` in JSON, and the upload endpoint's simple, multipart and resumable forms.
 // messages.send, insert and import; drafts use the same bodies.
 import { randomBytes } from 'node:crypto'
+import type { Route, SimRequest, SimResponse } from '../shell/http.ts'
+import { field, readHead, structured } from '../shell/mime.ts'
 import { brief, type Call, type Gmail, gmailRoute, invalid, jsonBody, ok } from './gmail-access.ts'
-import { field, readHead, structured } from './gmail-mime.ts'
 import { sendMail, threadRefusal } from './gmail-send.ts'
-import { googleError, type Route, type SimRequest, type SimResponse } from './http.ts'
+import { googleError } from './google-error.ts'
 
 /** A mail and what its JSON says about it. */
 export type Incoming = { raw: Buffer; message: { threadId?: string; labelIds?: string[] }; draftId?: string }

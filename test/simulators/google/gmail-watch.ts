@@ -1,6 +1,7 @@
 // users.watch and users.stop: one watch per user, seven days, and Google's refusals when topic or grant are missing.
+import type { Route, SimResponse } from '../shell/http.ts'
 import { type Call, forbidden, type Gmail, gmailRoute, invalid, jsonBody, noContent, ok } from './gmail-access.ts'
-import { googleError, type Route, type SimResponse } from './http.ts'
+import { googleError } from './google-error.ts'
 import type { Push } from './push.ts'
 
 const LIFE = 7 * 86_400_000

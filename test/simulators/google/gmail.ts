@@ -1,4 +1,5 @@
 // The Gmail API and its Pub/Sub pushes put together: the routes of both and of their controls.
+import type { Route } from '../shell/http.ts'
 import type { Gmail } from './gmail-access.ts'
 import { batchRoutes } from './gmail-batch.ts'
 import { gmailControls } from './gmail-control.ts'
@@ -7,7 +8,6 @@ import { createQuota } from './gmail-quota.ts'
 import { draftRoutes, labelRoutes, threadRoutes } from './gmail-threads.ts'
 import { sendingRoutes } from './gmail-upload.ts'
 import { watchRoutes } from './gmail-watch.ts'
-import type { Route } from './http.ts'
 import type { Identity } from './identity.ts'
 import { createPush } from './push.ts'
 import { pushControls } from './push-forge.ts'

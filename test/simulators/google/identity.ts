@@ -1,8 +1,9 @@
 // Google identity put together, and who a request's bearer token speaks for.
+import type { Route, SimRequest, SimResponse } from '../shell/http.ts'
 import { type Authorizer, authorizeRoutes, createAuthorizer } from './authorize.ts'
 import { insufficientScope } from './faults.ts'
+import { googleError } from './google-error.ts'
 import { createGrants, type Grants } from './grants.ts'
-import { googleError, type Route, type SimRequest, type SimResponse } from './http.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { tokenRoutes } from './token.ts'
 import type { Account, World } from './world.ts'

@@ -1,6 +1,6 @@
 // Pushes that Pub/Sub never sent: each variant is wrong in exactly one way. And the controls of everything about push.
-import { accountOf, control, text } from './control.ts'
-import type { Route } from './http.ts'
+import { accountOf, control, text } from '../shell/control.ts'
+import type { Route } from '../shell/http.ts'
 import type { Identity } from './identity.ts'
 import type { Mishap, Push, PushSettings } from './push.ts'
 import type { Store } from './store.ts'

@@ -1,12 +1,13 @@
 // Puts the parts together: one port that answers as accounts.google.com, oauth2.googleapis.com, gmail.googleapis.com and
 // Pub/Sub's push do, with the way of every request: contract, fault, route, contract, fault.
+import { createDispatch } from '../shell/dispatch.ts'
+import { listen } from '../shell/http.ts'
 import { createContracts } from './contracts.ts'
 import { controlRoutes } from './control.ts'
-import { refusal, spoil, takeFault } from './faults.ts'
+import { refusal, spoil } from './faults.ts'
 import { gmailPart } from './gmail.ts'
-import { createRouter, type Dispatch, encodeBody, listen, type Route, type SimResponse } from './http.ts'
+import { googleError } from './google-error.ts'
 import { createIdentity } from './identity.ts'
-import { html, page } from './pages.ts'
 import { createStore } from './store.ts'
 import { uiRoutes } from './ui.ts'
 import { createWorld, type Project, type World } from './world.ts'
@@ -38,7 +39,8 @@ export async function startGoogle(
     ...controlRoutes(world, identity),
     ...uiRoutes(world, createStore(world)),
   ]
-  const server = await listen(port, createDispatch(world, routes))
+  const dispatch = createDispatch({ world, routes, contracts: createContracts(routes), refusal, spoil })
+  const server = await listen({ port, dispatch, tooLarge: TOO_LARGE })
   return {
     url: server.url,
     world,
@@ -50,55 +52,4 @@ export async function startGoogle(
   }
 }
 
-function createDispatch(world: World, routes: readonly Route[]): Dispatch {
-  const find = createRouter(routes)
-  const contracts = createContracts(routes)
-  const dispatch: Dispatch = async (asked) => {
-    const match = find(asked.method, asked.url.pathname)
-    if (!match) return unknownPath(world, asked.method, asked.url.pathname)
-    const { route } = match
-    const request = { ...asked, params: match.params }
-    const name = `${route.method} ${route.path}`
-    if (!isApi(route)) return route.handle(request, dispatch)
-
-    world.requests[name] = (world.requests[name] ?? 0) + 1
-    const bad = contracts.checkRequest(route, request)
-    if (bad) {
-      world.violate(`request ${name}: ${bad.problem}`)
-      return bad.answer
-    }
-    const fault = takeFault(world, request)
-    const refused = fault && refusal(fault)
-    if (refused) return refused
-    const response = await settled(route, await route.handle(request, dispatch))
-    const problem = contracts.checkResponse(route, response)
-    if (problem) {
-      world.violate(`answer ${response.status} of ${name}: ${problem}`)
-      return { status: 500, body: { error: { code: 500, message: `simulator: contract broken: ${problem}` } } }
-    }
-    return fault ? spoil(fault, response) : response
-  }
-  return dispatch
-}
-
-/** Paths of Google's own; pages and controls are ours: not counted, not spoiled. */
-function isApi(route: Route): boolean {
-  return !route.path.startsWith('/__control/') && !route.path.startsWith('/mail') && route.path !== '/'
-}
-
-/** An answer that is to be checked is whole before it is sent. */
-async function settled(route: Route, response: SimResponse): Promise<SimResponse> {
-  const { stream, type } = encodeBody(response)
-  if (!route.operation || !stream) return response
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk)
-  const headers = { ...(type ? { 'content-type': type } : {}), ...response.headers }
-  return { ...response, headers, body: Buffer.concat(chunks) }
-}
-
-function unknownPath(world: World, method: string, path: string): SimResponse {
-  if (path !== '/favicon.ico') world.violate(`request ${method} ${path}: no such path`)
-  return page('Not found', html`<h1>Not found</h1><p>The requested URL was not found on this server.</p>`, {
-    status: 404,
-  })
-}
+const TOO_LARGE = googleError(413, 'Request Entity Too Large', { reason: 'uploadTooLarge', status: 'INVALID_ARGUMENT' })

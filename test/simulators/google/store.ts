@@ -1,7 +1,7 @@
 // The mailboxes: raw mails as blobs, and per account ids, labels, threads, history, drafts, watch. Everything else is derived when asked for.
 // The data is one section of the world's JSON; bytes are never in it.
 import { createHash, randomInt } from 'node:crypto'
-import { addresses, field, type Header, messageIds, readHead, subjectKey } from './gmail-mime.ts'
+import { addresses, field, type Header, messageIds, readHead, subjectKey } from '../shell/mime.ts'
 import type { World } from './world.ts'
 
 /** `internalDate` in ms. `historyId` is the record that last changed the message; history ids are decimal strings, beyond 2^53 in many mailboxes. */

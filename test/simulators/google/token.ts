@@ -1,6 +1,6 @@
 // The OAuth endpoints that programs call: /token, /revoke, /tokeninfo, userinfo and the certificates.
+import type { Route, SimRequest, SimResponse } from '../shell/http.ts'
 import { ACCESS_SECONDS, type Grants, type Issued, OAuthRefusal } from './grants.ts'
-import type { Route, SimRequest, SimResponse } from './http.ts'
 import type { Identity } from './identity.ts'
 import type { Keys } from './keys.ts'
 import { parseScopes } from './scopes.ts'

@@ -1,8 +1,9 @@
 // HTML of the pages for people. What a message shows is read from its raw bytes each time.
-import { type Format, formatMessage, readableText } from './derive.ts'
-import { addresses, decodeWords, field } from './gmail-mime.ts'
-import type { SimResponse } from './http.ts'
-import { avatar, html, page } from './pages.ts'
+import type { SimResponse } from '../shell/http.ts'
+import { addresses, decodeWords, field } from '../shell/mime.ts'
+import { readableText } from '../shell/mime-tree.ts'
+import { avatar, html, page } from '../shell/pages.ts'
+import { type Format, formatMessage } from './derive.ts'
 import type { Store, StoredMessage } from './store.ts'
 import type { Account } from './world.ts'
 

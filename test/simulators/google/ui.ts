@@ -1,10 +1,9 @@
 // The pages for people: accounts, mail from outside into an account, and each account's mailbox as its owner sees it in Gmail.
 // Pages act through the same control routes that tests use.
-
-import { field, messageIds } from './gmail-mime.ts'
-import type { Dispatch, Route, SimRequest, SimResponse } from './http.ts'
+import type { Dispatch, Route, SimRequest, SimResponse } from '../shell/http.ts'
+import { field, messageIds } from '../shell/mime.ts'
+import { composeMail } from '../shell/ui-mail.ts'
 import type { Store, StoredMessage } from './store.ts'
-import { composeMail } from './ui-mail.ts'
 import { accountsPage, composePage, mailboxPage, threadPage, viewOf } from './ui-pages.ts'
 import type { Account, World } from './world.ts'
 

@@ -1,4 +1,4 @@
-// Page frame and HTML escaping for the simulator's own pages: plain HTML, one style, light and dark, phone and desk.
+// Page frame and HTML escaping for a simulator's own pages: plain HTML, one style, light and dark, phone and desk.
 
 /** HTML that is safe to put into a page as it is. */
 export class Html {
@@ -43,7 +43,7 @@ export function page(title: string, content: Html, { status = 200, narrow = fals
 <main>
 ${content}
 </main>
-<footer>A simulated Google for development and tests. Nothing here reaches the internet.</footer>
+<footer>Simulated, for development and tests. Nothing here reaches the internet.</footer>
 </body>
 </html>
 `.text

@@ -1,5 +1,4 @@
-// The simulator's HTTP: request, response and route types, the router, and the server on loopback.
-// Knows nothing of Google but the shape of its error answers.
+// A simulator's HTTP: request, response and route types, the router, and the server on loopback. Knows no vendor.
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -33,24 +32,6 @@ export type Route = {
 
 /** The largest body read: Gmail's 35 MiB of mail as base64 in JSON, and some. */
 const MAX_BODY = 64 * 1024 * 1024
-
-/** Google's error answer: `reason` is the legacy reason (`authError`), `status` the canonical code (`UNAUTHENTICATED`). */
-export function googleError(
-  code: number,
-  message: string,
-  { reason, status, details, headers, location }: GoogleErrorParts,
-): SimResponse {
-  const first = { message, domain: reason === 'rateLimitExceeded' ? 'usageLimits' : 'global', reason, ...location }
-  return { status: code, headers, body: { error: { code, message, errors: [first], status, details } } }
-}
-
-type GoogleErrorParts = {
-  reason: string
-  status: string
-  details?: Record<string, unknown>[]
-  headers?: Record<string, string>
-  location?: { location: string; locationType: string }
-}
 
 /** Finds the route of a method and path; literal segments win over parameters. */
 export function createRouter(routes: readonly Route[]) {
@@ -89,16 +70,24 @@ function decodeSegment(text: string): string {
   }
 }
 
-/** Listens on 127.0.0.1. A port of 0 takes a free one. `close` ends open connections too. */
-export async function listen(port: number, dispatch: Dispatch): Promise<{ url: string; close(): Promise<void> }> {
+/** Listens on 127.0.0.1. A port of 0 takes a free one; `tooLarge` answers a body over 64 MiB. `close` ends open connections too. */
+export async function listen({
+  port,
+  dispatch,
+  tooLarge,
+}: {
+  port: number
+  dispatch: Dispatch
+  tooLarge: SimResponse
+}): Promise<{ url: string; close(): Promise<void> }> {
   const server = createServer(async (incoming, outgoing) => {
     try {
       const body = await readBody(incoming)
-      if (!body) return await write(outgoing, googleError(413, 'Request Entity Too Large', TOO_LARGE))
+      if (!body) return await write(outgoing, tooLarge)
       const url = new URL(incoming.url ?? '/', `http://${incoming.headers.host ?? '127.0.0.1'}`)
       await write(outgoing, await dispatch({ method: incoming.method ?? 'GET', url, headers: incoming.headers, body }))
     } catch (error) {
-      console.error('google simulator:', error)
+      console.error('simulator:', error)
       if (outgoing.headersSent) outgoing.destroy()
       else await write(outgoing, { status: 500, body: String(error) }).catch(() => outgoing.destroy())
     }
@@ -118,8 +107,6 @@ export async function listen(port: number, dispatch: Dispatch): Promise<{ url: s
       }),
   }
 }
-
-const TOO_LARGE = { reason: 'uploadTooLarge', status: 'INVALID_ARGUMENT' }
 
 /** The body, or null when it is over the limit; the rest is read and thrown away so that the answer arrives. */
 async function readBody(incoming: IncomingMessage): Promise<Buffer | null> {
@@ -154,7 +141,7 @@ export function encodeBody({ body }: SimResponse): Encoded {
   return {
     type: 'application/json; charset=UTF-8',
     get bytes() {
-      json ??= Buffer.from(`${JSON.stringify(body, null, 2)}\n`) // Google's answers are indented
+      json ??= Buffer.from(`${JSON.stringify(body, null, 2)}\n`) // indented, as Google's are
       return json
     },
     stream: null,

@@ -1,4 +1,4 @@
-// The little of MIME that Gmail itself needs: header fields, addresses, encoded words. Pure; shares nothing with the product's parser.
+// The little of MIME that a mail service itself needs: header fields, addresses, encoded words. Pure; shares nothing with the product's parser.
 
 /** `value` is unfolded and otherwise as written. */
 export type Header = { name: string; value: string }
