@@ -11,7 +11,7 @@ import { log } from '../platform/log'
 import { ProviderError, type Quota } from '../providers/provider'
 import { drop, dueTasks, nextAlarm, plan } from './agenda'
 import type { FetchOutcome, FetchSlots } from './fetch-job'
-import { freeSlot, noSlots, takeSlot } from './fetch-slots'
+import { freeSlot, limitSlots, noSlots, takeSlot } from './fetch-slots'
 import { googleRefresh } from './google-client'
 import {
   begun,
@@ -24,6 +24,8 @@ import {
   type Owner,
   poked,
   pushOffered,
+  renewalShown,
+  renewalWanted,
   sinceOf,
   started,
   stopped,
@@ -42,6 +44,11 @@ import { type TokenAnswer, type TokenKeeper, type TokenKeeperDeps, tokenAnswer, 
 
 /** What one check found. `failure` says why it could not look; the numbers then count what came before. */
 export type SyncAnswer = { found: number; queued: number; failure: Failure | null }
+/**
+ * How a look into the mailbox went. `elsewhere`: queued mail that no push announces. `closed`: nothing is to be read there.
+ * `push`: whether its provider announces mail, where known.
+ */
+type Look = { answer: SyncAnswer; more: boolean; elsewhere: number; closed: boolean; push: boolean | null }
 
 /** Time until the next check of a mailbox that answers, ms: a look behind its last push, else by how new mail is noticed. */
 function untilNext(push: PushState, times: { begunAt: number; now: number; interval: number }): number {
@@ -62,8 +69,11 @@ const RENEWAL_TIME = 15 * 60_000
 /** How long a stop waits for a renewal that is under way, ms. */
 const STOP_TIME = 10_000
 
-/** `push`: the provider has announced new mail. `lapsing`: its standing order for push is missing or runs out, as the row shows. */
-export type PokeHint = { push?: boolean; lapsing?: boolean }
+/**
+ * `push`: the provider has announced new mail. `renewal`: it wants its standing order for push renewed, or has ended it. `lapsing`: that
+ * order is missing or runs out, as the row shows.
+ */
+export type PokeHint = { push?: boolean; renewal?: 'due' | 'ended'; lapsing?: boolean }
 
 export class InboxObject extends DurableObject<Env> implements FetchSlots {
   /** Replaced by tests. */
@@ -85,14 +95,16 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
   }
 
   /**
-   * A hint that there may be mail. Costs one check however often it comes. The sweeper names the owner, in case that was lost; a push
-   * revives nothing, since it may have been under way when the inbox was disconnected.
+   * A hint that there may be mail. Costs one check however often it comes. The sweeper names the owner, in case that was lost; a provider
+   * revives nothing, since its call may have been under way when the inbox was disconnected.
    */
   async poke(owner?: Owner, hint: PokeHint = {}): Promise<void> {
     const now = systemClock()
-    if (owner && !hint.push && !this.#load().active) await this.start(owner, { newMailbox: false })
+    const called = hint.push || hint.renewal !== undefined
+    if (owner && !called && !this.#load().active) await this.start(owner, { newMailbox: false })
     let state = poked(this.#load(), now)
     if (hint.push) state = { ...state, push: announced(state.push, now) }
+    if (hint.renewal) state = renewalWanted(state, now, hint.renewal === 'ended')
     if (hint.lapsing) state = lapsing(state, now)
     await this.#save(state)
   }
@@ -137,6 +149,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
   async reserveFetch(slot: string, quota: Quota, wanted: number): Promise<number> {
     const now = systemClock()
     const state = this.#load()
+    limitSlots(this.#slots, quota)
     if (!state.active || (await this.#mustWait(now))) return 0
     const { granted, nextAt } = this.#book.reserve(slot, quota, wanted)
     if (nextAt !== null) await this.#save(fetchPlanned(state, nextAt))
@@ -198,7 +211,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     await this.#save(begun(state, fallback))
     const db = tenantDb(this.env.DB, owner.tenantId)
     try {
-      const { answer, more, closed, push: offered } = await this.#look(db, owner, state)
+      const { answer, more, elsewhere, closed, push: offered } = await this.#look(db, owner, state)
       const before = this.#current(state.generation)
       if (closed) {
         await this.#save(stopped(before))
@@ -206,7 +219,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
       }
       const now = systemClock()
       const { failure } = answer
-      const push = failure ? before.push : afterCheck(before.push, { begunAt, queued: answer.queued, more })
+      const push = failure ? before.push : afterCheck(before.push, { begunAt, queued: answer.queued - elsewhere, more })
       const verdict = failure
         ? afterFailure(before.health, failure, { interval, now, random: Math.random() })
         : afterSuccess(before.health, untilNext(push, { begunAt, now, interval }))
@@ -226,21 +239,23 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     }
   }
 
-  /** Opens the mailbox and runs the pass; what goes wrong there is part of the answer. `push`: whether its provider announces mail, where known. */
-  async #look(
-    db: TenantDb,
-    owner: Owner,
-    state: InboxState,
-  ): Promise<{ answer: SyncAnswer; more: boolean; closed: boolean; push: boolean | null }> {
+  /** Opens the mailbox and runs the pass; what goes wrong there is part of the answer. */
+  async #look(db: TenantDb, owner: Owner, state: InboxState): Promise<Look> {
     const nothing = { found: 0, queued: 0 }
+    const nowhere = { more: false, elsewhere: 0, closed: false, push: null }
     try {
       const mailbox = await this.#open(db, owner, (row) => sinceOf(state, row.importDays))
       if (!mailbox.open) {
         log.info('inbox.closed', { inboxId: owner.inboxId, reason: mailbox.reason })
-        return { answer: { ...nothing, failure: null }, more: false, closed: true, push: null }
+        return { answer: { ...nothing, failure: null }, ...nowhere, closed: true }
       }
+      limitSlots(this.#slots, mailbox.provider.quota)
       try {
-        const { more, ...counts } = await runPass(
+        const {
+          more,
+          elsewhere = 0,
+          ...counts
+        } = await runPass(
           { db, jobs: jobSender(this.env), provider: mailbox.provider, clock: systemClock },
           {
             inboxId: owner.inboxId,
@@ -251,14 +266,14 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
           async (cursor) => this.#put({ ...this.#current(state.generation), cursor }),
         )
         const push = mailbox.provider.push !== undefined
-        return { answer: { ...counts, failure: null }, more, closed: false, push }
+        return { answer: { ...counts, failure: null }, more, elsewhere, closed: false, push }
       } finally {
         await mailbox.provider.close()
       }
     } catch (error) {
       if (error instanceof SupersededError) throw error
       log.warn('inbox.check', { inboxId: owner.inboxId, error })
-      return { answer: { ...nothing, failure: failureOf(error) }, more: false, closed: false, push: null }
+      return { answer: { ...nothing, failure: failureOf(error) }, ...nowhere }
     }
   }
 
@@ -297,6 +312,8 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     const renewAt = now + renewalDelay(push, now, Math.random())
     await this.#save({ ...before, push, agenda: plan(before.agenda, 'renew', renewAt) })
     await mirrorPush(db, owner.inboxId, pushColumns(push, now))
+    const after = this.#load()
+    if (after.generation === state.generation) await this.#save(renewalShown(after, systemClock()))
   }
 
   /** The fetch job that had to wait for its provider. */

@@ -3,7 +3,7 @@ import type { StatusDetail } from '../contract/inboxes'
 import type { Cursor } from '../providers/provider'
 import { type Agenda, advance, drop, plan } from './agenda'
 import { HEALTHY, type Health, type Verdict } from './policy'
-import { NO_PUSH, type PushState, unproven } from './push-state'
+import { NO_PUSH, type PushState, recognisable, removed, unproven } from './push-state'
 
 export type Owner = { tenantId: string; inboxId: string }
 /** Times are ms since the epoch. */
@@ -99,7 +99,24 @@ export function pushOffered(state: InboxState, offered: boolean, now: number): I
 /** The sweeper sees no standing order for push, or one that is running out: asks for it now, unless that is being tried again already. */
 export function lapsing(state: InboxState, now: number): InboxState {
   if (!state.active || (state.push.failures > 0 && state.agenda.renew !== undefined)) return state
-  return { ...state, agenda: advance(state.agenda, 'renew', now) }
+  // One that is never good for long is renewed in time, not each time somebody looks.
+  const { expiresAt } = state.push
+  const short = expiresAt !== null && expiresAt > now && expiresAt - now < DAY
+  if (short && state.agenda.renew !== undefined && state.agenda.renew < expiresAt) return state
+  return renewalWanted(state, now)
+}
+
+/** The provider wants its standing order renewed now, or (`ended`) has ended it. */
+export function renewalWanted(state: InboxState, now: number, ended = false): InboxState {
+  if (!state.active) return state
+  const push = ended ? removed(state.push) : state.push
+  return { ...state, push, agenda: advance(state.agenda, 'renew', now) }
+}
+
+/** The row shows a standing order that was renewed: announcements are recognised from now on, and what came before was missed. */
+export function renewalShown(state: InboxState, now: number): InboxState {
+  const push = recognisable(state.push, now)
+  return push === state.push ? state : poked({ ...state, push }, now)
 }
 
 /** A check begins. The agenda names the next one already, so that a crash in between loses no beat; a poke meanwhile is earlier. */

@@ -24,7 +24,7 @@ export async function mirrorVerdict(
       `UPDATE inboxes SET status = coalesce(?3, status), status_detail = ?4, last_error = ?5,
          last_sync_at = iif(?6, ?7, last_sync_at), next_poll_at = ?8,
          paused_at = iif(?9, ?7, NULL), pause_reason = iif(?9, 'auth_failure', NULL),
-         delivery_mode = ?10, last_push_at = ?11, push_problem = ?12, gmail_watch_expires_at = ?13
+         ${pushAt(10)}
        WHERE ${READING}`,
       inboxId,
       verdict.status,
@@ -34,26 +34,40 @@ export async function mirrorVerdict(
       now,
       nextPollAt,
       verdict.pause ? 1 : 0,
-      push.mode,
-      push.lastPushAt,
-      push.problem,
-      push.expiresAt,
+      ...pushValues(push),
     )
     .run()
 }
 
+/** What is known of push, in the parameters from `?first` on. A standing order with a subscription is Graph's, one without is Gmail's. */
+const pushAt = (first: number) =>
+  [
+    'delivery_mode',
+    'last_push_at',
+    'push_problem',
+    'gmail_watch_expires_at',
+    'graph_subscription_id',
+    'graph_subscription_expires_at',
+    'graph_client_state',
+  ]
+    .map((column, n) => `${column} = ?${first + n}`)
+    .join(', ')
+
+function pushValues({ mode, lastPushAt, problem, expiresAt, subscription }: PushColumns) {
+  return [
+    mode,
+    lastPushAt,
+    problem,
+    subscription ? null : expiresAt,
+    subscription?.id ?? null,
+    subscription ? expiresAt : null,
+    subscription?.proof ?? null,
+  ]
+}
+
 /** Mirrors what became of an attempt at push. */
 export async function mirrorPush(db: TenantDb, inboxId: string, push: PushColumns): Promise<void> {
-  await db
-    .prepare(
-      `UPDATE inboxes SET delivery_mode = ?3, last_push_at = ?4, push_problem = ?5, gmail_watch_expires_at = ?6 WHERE ${READING}`,
-      inboxId,
-      push.mode,
-      push.lastPushAt,
-      push.problem,
-      push.expiresAt,
-    )
-    .run()
+  await db.prepare(`UPDATE inboxes SET ${pushAt(3)} WHERE ${READING}`, inboxId, ...pushValues(push)).run()
 }
 
 /** Mirrors that a fetch job was asked to slow down. */
@@ -86,6 +100,9 @@ type StatusColumns = Partial<
     | 'pauseReason'
     | 'googleAddress'
     | 'gmailWatchExpiresAt'
+    | 'graphSubscriptionId'
+    | 'graphSubscriptionExpiresAt'
+    | 'graphClientState'
     | 'deliveryMode'
     | 'pushProblem'
   >

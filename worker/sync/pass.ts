@@ -21,8 +21,11 @@ export type PassInput = {
   /** The mailbox was read to its end before: what is new has just arrived. */
   live: boolean
 }
-/** `found`: messages the provider listed; `queued`: those that were not known yet; `more`: time was up before the end. */
-export type PassResult = { found: number; queued: number; more: boolean }
+/**
+ * `found`: messages the provider listed; `queued`: those that were not known yet; `more`: time was up before the end. `elsewhere`: how many
+ * of those queued are no received mail, so that no push announces them; absent where none is.
+ */
+export type PassResult = { found: number; queued: number; more: boolean; elsewhere?: number }
 
 /**
  * Pages through the changes after the cursor. `commit` stores a cursor; it is called after the page's rows are in D1 and its job is
@@ -37,18 +40,22 @@ export async function runPass(
   let cursor = input.cursor
   let found = 0
   let queued = 0
+  let elsewhere = 0
+  const result = (more: boolean): PassResult => ({ found, queued, more, ...(elsewhere > 0 && { elsewhere }) })
   for (;;) {
     const page = await changesOrAnew(deps.provider, cursor)
     if (page.refs.length > 0) {
-      queued += await discover(deps, input, page.refs)
+      const fresh = await discover(deps, input, page.refs)
+      queued += fresh.length
+      elsewhere += fresh.filter(({ role }) => role !== null).length
       found += page.refs.length
       await deps.jobs.send({ kind: 'fetch', tenantId: deps.db.tenantId, inboxId: input.inboxId })
     }
     await commit(page.next)
-    if (!page.more) return { found, queued, more: false }
+    if (!page.more) return result(false)
     if (page.refs.length === 0 && JSON.stringify(page.next) === JSON.stringify(cursor))
       throw new ProviderError('protocol', 'no_progress', 'The mail server announces more messages and lists none.')
-    if (deps.clock() >= deadline) return { found, queued, more: true }
+    if (deps.clock() >= deadline) return result(true)
     cursor = page.next
   }
 }
@@ -64,8 +71,8 @@ async function changesOrAnew(provider: Pick<MailProvider, 'changes'>, cursor: Cu
   }
 }
 
-/** One ledger row per message not seen before, in one statement. Returns how many were new. */
-async function discover(deps: PassDeps, input: PassInput, refs: MessageRef[]): Promise<number> {
+/** One ledger row per message not seen before, in one statement. Returns those that were new, with where they lie. */
+async function discover(deps: PassDeps, input: PassInput, refs: MessageRef[]): Promise<{ role: string | null }[]> {
   const now = deps.clock()
   const rows = refs.map((ref) => ({
     id: newId('led', now),
@@ -73,19 +80,20 @@ async function discover(deps: PassDeps, input: PassInput, refs: MessageRef[]): P
     ref: JSON.stringify(ref),
     size: ref.size ?? null,
   }))
-  const result = await deps.db
+  const { results } = await deps.db
     .prepare(
       `INSERT INTO ledger (id, tenant_id, inbox_id, identity, ref, state, size, due_at, created_at, updated_at)
        SELECT value ->> 'id', ?1, ?2, value ->> 'identity', value ->> 'ref', 'discovered', value ->> 'size', ?5, ?3, ?3
        FROM json_each(?4) WHERE true
-       ON CONFLICT (tenant_id, inbox_id, identity) DO NOTHING`,
+       ON CONFLICT (tenant_id, inbox_id, identity) DO NOTHING
+       RETURNING ref ->> 'role' AS role`,
       input.inboxId,
       now,
       JSON.stringify(rows),
       input.live ? now - AHEAD : now,
     )
-    .run()
-  return result.meta.changes
+    .all<{ role: string | null }>()
+  return results
 }
 
 /** UIDVALIDITY is only unique within one account (some servers always say 1), so a second mailbox of an inbox gets a mark. */

@@ -1,8 +1,11 @@
 // Asks a mailbox's provider for push, or prolongs it, and says what that means for the push state. Stores nothing.
 import { log } from '../platform/log'
+import { ProviderError, type PushCapable } from '../providers/provider'
 import type { OpenedMailbox } from './mailbox'
 import { failureOf } from './policy'
-import { type PushState, refused, renewed, subscribed, wantsAnew } from './push-state'
+import { leaseOf, type PushState, refused, removed, renewed, subscribed, wantsAnew } from './push-state'
+
+type Change = (push: PushState) => PushState
 
 /**
  * The change that the provider's answer makes to a push state, or null where there is nothing to ask for. Never throws: a failure is a
@@ -12,7 +15,9 @@ export async function renewPush(
   open: () => Promise<OpenedMailbox>,
   before: PushState,
   askedAt: number,
-): Promise<((push: PushState) => PushState) | null> {
+): Promise<Change | null> {
+  // What is known of the standing order however asking for another one ends.
+  let known: Change = (push) => push
   try {
     const mailbox = await open()
     if (!mailbox.open) return null
@@ -20,10 +25,11 @@ export async function renewPush(
     try {
       if (!push) return null
       if (!wantsAnew(before, askedAt)) {
-        const lease = await push.renew({ expiresAt: before.expiresAt ?? askedAt })
-        return (current) => renewed(current, lease)
+        const prolonged = await prolong(push, before)
+        if (prolonged) return prolonged
+        known = removed
       }
-      const lease = await push.subscribe(null)
+      const lease = await push.subscribe(leaseOf(before))
       return (current) => subscribed(current, lease, askedAt)
     } finally {
       await mailbox.provider.close()
@@ -31,6 +37,19 @@ export async function renewPush(
   } catch (error) {
     log.warn('inbox.push', { error })
     const { message, hint } = failureOf(error)
-    return (current) => refused(current, [message, hint].filter(Boolean).join(' '))
+    return (current) => refused(known(current), [message, hint].filter(Boolean).join(' '))
+  }
+}
+
+/** Null where the provider knows nothing of the standing order any more. */
+async function prolong(push: PushCapable, before: PushState): Promise<Change | null> {
+  const standing = leaseOf(before)
+  if (!standing) return null
+  try {
+    const lease = await push.renew(standing)
+    return (current) => renewed(current, lease)
+  } catch (error) {
+    if (error instanceof ProviderError && error.kind === 'not_found') return null
+    throw error
   }
 }

@@ -1,5 +1,6 @@
 // Whether an inbox is told of new mail: the provider's standing order for push, and whether pushes really come. Pure; no clock.
-// A standing order alone proves nothing; only a push does (decisions/0011).
+// A standing order alone proves nothing; only a push does, or a provider that called us back while giving it (decisions/0011).
+import { createHash } from 'node:crypto'
 import { backoff } from '../platform/retry'
 import type { Lease } from '../providers/provider'
 
@@ -18,7 +19,14 @@ export type PushState = {
   failures: number
   /** when the last check that read to the end began: mail found after it is newer than this */
   readAt: number | null
+  /** what names the standing order in announcements and proves them; outlives it, so that it can be ended */
+  subscription: Subscription | null
+  /** the provider has called us back while giving it: it needs no push to prove it */
+  handshake: boolean
+  /** with a handshake, from when on announcements are recognised; null: not yet */
+  heardFrom: number | null
 }
+type Subscription = NonNullable<Lease['subscription']>
 export const NO_PUSH: PushState = {
   expiresAt: null,
   subscribedAt: null,
@@ -27,6 +35,9 @@ export const NO_PUSH: PushState = {
   problem: null,
   failures: 0,
   readAt: null,
+  subscription: null,
+  handshake: false,
+  heardFrom: null,
 }
 
 const DAY = 86_400_000
@@ -40,15 +51,45 @@ const PATIENCE = 120_000
 const RETRY = { base: 60_000, max: 3_600_000 }
 /** Least time between two renewals, however short the standing orders are, ms. */
 const LEAST_LIFE = 60_000
+/** Longest time between two renewals, ms. A subscription may vanish without a word, and only renewing it tells. */
+const PACE = { watch: DAY, subscription: DAY / 2 }
+/** Push that went silent is asked for anew this often, ms. */
+const PROBE = DAY
 
 /** Connected (again): the standing order is to be asked for anew. What is shown of the past stays, unless it was another mailbox. */
 export function unproven(push: PushState, newMailbox: boolean): PushState {
-  return { ...NO_PUSH, lastPushAt: newMailbox ? null : push.lastPushAt }
+  return newMailbox ? NO_PUSH : { ...NO_PUSH, lastPushAt: push.lastPushAt, subscription: push.subscription }
 }
 
 /** A standing order was given anew. `askedAt`: before the provider was asked, for its first push may come before its answer. */
 export function subscribed(push: PushState, lease: Lease, askedAt: number): PushState {
-  return { ...push, expiresAt: lease.expiresAt, subscribedAt: askedAt, suspectAt: null, problem: null, failures: 0 }
+  return {
+    ...push,
+    expiresAt: lease.expiresAt,
+    subscribedAt: askedAt,
+    suspectAt: null,
+    problem: null,
+    failures: 0,
+    subscription: lease.subscription ?? null,
+    handshake: lease.proven === true,
+    heardFrom: null,
+  }
+}
+
+/** The row knows how to recognise announcements: one that was proven by a handshake is believed from now on. */
+export function recognisable(push: PushState, now: number): PushState {
+  return push.handshake && push.heardFrom === null ? { ...push, heardFrom: now } : push
+}
+
+/** The provider has ended the standing order. */
+export function removed(push: PushState): PushState {
+  return { ...push, expiresAt: null, subscribedAt: null, handshake: false, heardFrom: null }
+}
+
+/** The standing order as its provider knows it; null where there is none. */
+export function leaseOf({ expiresAt, subscription }: PushState): Lease | null {
+  if (subscription) return { expiresAt: expiresAt ?? 0, subscription }
+  return expiresAt === null ? null : { expiresAt }
 }
 
 /** The standing order was prolonged; what it has proven stays. */
@@ -61,15 +102,26 @@ export function refused(push: PushState, problem: string): PushState {
   return { ...push, problem, failures: push.failures + 1 }
 }
 
-/** Whether the standing order has to be asked for anew instead of being prolonged. */
+/** Whether the standing order has to be asked for anew instead of being prolonged: none stands, or it has been silent for long. */
 export function wantsAnew(push: PushState, now: number): boolean {
-  return push.subscribedAt === null || push.expiresAt === null || push.expiresAt <= now
+  if (push.subscribedAt === null || push.expiresAt === null || push.expiresAt <= now) return true
+  return probeAt(push) <= now
 }
 
-/** When to renew after an attempt, ms from now: daily, or at half of a shorter life; after a failure with backoff, at most hourly. */
+/** When silent push is asked for anew, ms; only a handshake makes that worth anything. */
+function probeAt({ suspectAt, handshake }: PushState): number {
+  return suspectAt !== null && handshake ? suspectAt + PROBE : Number.POSITIVE_INFINITY
+}
+
+/**
+ * When to renew after an attempt, ms from now: daily, a subscription twice a day, or at half of a shorter life; after a failure with
+ * backoff, at most hourly.
+ */
 export function renewalDelay(push: PushState, now: number, random: number): number {
   if (push.failures > 0) return Math.min(RETRY.max, backoff(push.failures, RETRY.base, RETRY.max, random))
-  return Math.max(LEAST_LIFE, Math.min(DAY, ((push.expiresAt ?? now) - now) / 2))
+  const pace = push.subscription ? PACE.subscription : PACE.watch
+  const half = ((push.expiresAt ?? now) - now) / 2
+  return Math.max(LEAST_LIFE, Math.min(pace, half, probeAt(push) - now))
 }
 
 /** A push has come. */
@@ -78,19 +130,24 @@ export function announced(push: PushState, now: number): PushState {
 }
 
 /**
- * A check has succeeded. New mail that came after the last complete check, and that no push has announced since, makes push suspect:
- * the inbox polls until one comes.
+ * A check has succeeded. `queued`: new mail of the kind that pushes announce. What came after the last complete check, and no push has
+ * announced since, makes push suspect: the inbox polls until one comes.
  */
 export function afterCheck(push: PushState, check: { begunAt: number; queued: number; more: boolean }): PushState {
-  const { readAt, lastPushAt } = push
-  const last = lastPushAt ?? Number.NEGATIVE_INFINITY
+  const { readAt, lastPushAt, heardFrom } = push
+  const last = Math.max(lastPushAt ?? Number.NEGATIVE_INFINITY, heardFrom ?? Number.NEGATIVE_INFINITY)
   const unannounced =
-    check.queued > 0 && readAt !== null && last < readAt && check.begunAt - last > SURPLUS && push.subscribedAt !== null
+    check.queued > 0 && readAt !== null && last < readAt && check.begunAt - last > SURPLUS && listens(push)
   return {
     ...push,
     suspectAt: unannounced ? (push.suspectAt ?? check.begunAt) : push.suspectAt,
     readAt: check.more ? readAt : check.begunAt,
   }
+}
+
+/** Whether there is a standing order whose announcements would be recognised. */
+function listens({ subscribedAt, handshake, heardFrom }: PushState): boolean {
+  return subscribedAt !== null && (!handshake || heardFrom !== null)
 }
 
 /** When a check that began at `begunAt` has to be followed by another, so that nothing announced by the last push is missed; else null. */
@@ -103,7 +160,8 @@ export function checkAgainAt(push: PushState, begunAt: number): number | null {
 /** How new mail is noticed, as proven. */
 export function modeOf(push: PushState, now: number): 'push' | 'poll' {
   const stands = push.expiresAt !== null && push.expiresAt > now
-  const proven = push.subscribedAt !== null && push.lastPushAt !== null && push.lastPushAt >= push.subscribedAt
+  const { subscribedAt, lastPushAt, heardFrom } = push
+  const proven = heardFrom !== null || (subscribedAt !== null && lastPushAt !== null && lastPushAt >= subscribedAt)
   return stands && proven && push.suspectAt === null ? 'push' : 'poll'
 }
 
@@ -113,7 +171,7 @@ export function problemOf(push: PushState, now: number): string | null {
   if (push.problem !== null) return push.problem
   if (subscribedAt === null || push.expiresAt === null) return null
   if (push.expiresAt <= now) return 'Push has run out and is being renewed.'
-  if (lastPushAt === null || lastPushAt < subscribedAt)
+  if (!push.handshake && (lastPushAt === null || lastPushAt < subscribedAt))
     return now - subscribedAt < PATIENCE
       ? null
       : "Push was set up, but no announcement has arrived. Check the push subscription's address, audience and service account."
@@ -122,14 +180,26 @@ export function problemOf(push: PushState, now: number): string | null {
     : 'New mail came without an announcement, so push is not trusted until the next one arrives.'
 }
 
-/** What the inbox row shows of it. */
+/** What the inbox row shows of it. `subscription`: as its announcements are recognised, `proof` the SHA-256 (hex) of what proves them. */
 export type PushColumns = {
   mode: 'push' | 'poll'
   lastPushAt: number | null
   problem: string | null
   expiresAt: number | null
+  subscription?: { id: string; proof: string }
 }
 export function pushColumns(push: PushState, now: number): PushColumns {
-  const { lastPushAt, expiresAt } = push
-  return { mode: modeOf(push, now), lastPushAt, problem: problemOf(push, now), expiresAt }
+  const { lastPushAt, expiresAt, subscription } = push
+  return {
+    mode: modeOf(push, now),
+    lastPushAt,
+    problem: problemOf(push, now),
+    expiresAt,
+    ...(subscription && { subscription: { id: subscription.id, proof: proofOf(subscription.clientState) } }),
+  }
+}
+
+/** What is stored of a clientState: enough to recognise it, not to forge it. */
+export function proofOf(clientState: string): string {
+  return createHash('sha256').update(clientState).digest('hex')
 }
