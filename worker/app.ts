@@ -2,11 +2,13 @@
 import { type Context, Hono } from 'hono'
 import { requestId } from 'hono/request-id'
 import { z } from 'zod'
+import { editionOf } from './entitlements/edition'
 import { settingsOf } from './env'
 import { peopleRoutes } from './features/auth/people.routes'
 import { authRoutes } from './features/auth/routes'
 import { sessionFromCookie } from './features/auth/session'
 import { inboxRoutes } from './features/inboxes/routes'
+import { microsoftRoutes } from './features/microsoft/routes'
 import { tenantRoutes } from './features/tenants/routes'
 import { attachmentRoutes } from './features/tickets/attachment.routes'
 import { messageRoutes } from './features/tickets/message.routes'
@@ -26,6 +28,7 @@ import { jobSender } from './platform/jobs'
 import { log } from './platform/log'
 import { systemDb } from './platform/system-db'
 import { syncRoutes } from './sync/connect.routes'
+import { graphPushRoutes } from './sync/graph-push.routes'
 import { realProvider } from './sync/mailbox'
 import { pushRoutes } from './sync/push.routes'
 import { prepareRelease } from './sync/release-grant'
@@ -37,11 +40,7 @@ const Health = z.object({ ok: z.boolean(), version: z.string(), edition: z.enum(
 export function createApp(modules: WorkerModule[]) {
   const installed = modules.map((module) => module.id)
   const core = new Hono<AppEnv>().get('/health', publicRoute('Whether the Worker answers'), answers(200, Health), (c) =>
-    c.json({
-      ok: true,
-      version: VERSION,
-      edition: installed.length > 0 ? ('enterprise' as const) : ('community' as const),
-    }),
+    c.json({ ok: true, version: VERSION, edition: editionOf(installed) }),
   )
 
   const app = new Hono<AppEnv>()
@@ -64,11 +63,13 @@ export function createApp(modules: WorkerModule[]) {
     // Before the inboxes: /inboxes/autoconfig would else be the inbox of that id.
     .route('/api', syncRoutes)
     .route('/api', inboxRoutes)
+    .route('/api', microsoftRoutes)
     .route('/api', ticketRoutes)
     .route('/api', messageRoutes)
     .route('/api', attachmentRoutes)
     .route('/api', ingestRoutes)
     .route('/api', pushRoutes)
+    .route('/api', graphPushRoutes)
 
   app.get('/api/openapi.json', publicRoute('This list of routes'), answers(200, z.looseObject({})), (c) =>
     c.json(openApi(routeTable(app), VERSION)),

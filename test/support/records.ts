@@ -8,7 +8,7 @@ let number = 0
 /** Keys are the path segments before a parameter: `inboxes` for /api/inboxes/:id. */
 export type Records = Record<string, string>
 
-/** Writes an inbox with a ticket, its message, an attachment and a ledger row, a user to change, an invitation; with their objects. */
+/** Writes an inbox with a ticket, its message, an attachment and a ledger row, a user to change, an invitation, a Microsoft app; with their objects. */
 export async function makeRecords(tenant: TestTenant): Promise<Records> {
   const { tenantId } = tenant
   const inbox = newId('inb')
@@ -18,6 +18,7 @@ export async function makeRecords(tenant: TestTenant): Promise<Records> {
   const ledger = newId('led')
   const invitation = newId('inv')
   const contact = newId('con')
+  const profile = newId('msp')
   const rawKey = `${tenantId}/raw/${ledger}.eml`
   const blobKey = `${tenantId}/file/${attachment}`
   const mail = `From: customer@example.test\r\nTo: ${inbox}@example.test\r\nSubject: Hello\r\nMessage-ID: <${ledger}@example.test>\r\n\r\nHello\r\n`
@@ -104,6 +105,16 @@ export async function makeRecords(tenant: TestTenant): Promise<Records> {
       created_at: Date.now(),
       expires_at: Date.now() + 60_000,
     }),
+    insert('microsoft_profiles', {
+      id: profile,
+      tenant_id: tenantId,
+      display_name: profile,
+      client_id: 'client',
+      secret: 'sealed',
+      directory_tenant: 'organizations',
+      created_at: 1,
+      updated_at: 1,
+    }),
   ])
   return {
     inboxes: inbox,
@@ -112,6 +123,7 @@ export async function makeRecords(tenant: TestTenant): Promise<Records> {
     attachments: attachment,
     ledger,
     invitations: invitation,
+    profiles: profile,
     users: tenant.users.agent,
     sessions: (await sha256Hex(tenant.cookie.owner.split('=')[1] ?? '')).slice(0, 24),
   }

@@ -92,8 +92,10 @@ export const BindingAnswer = z.object({
   profileId: z.string().nullable(),
   /** to register with the app in Microsoft Entra */
   redirectUris: z.array(z.string()),
-  /** permissions the app needs; an app that reads mailboxes on its own needs the same as application permissions */
+  /** delegated permissions the app needs */
   scopes: z.array(z.string()),
+  /** application permissions, only for mailboxes that the app shall open without anybody signing in */
+  applicationPermissions: z.array(z.string()),
   /** where the directory's administrator agrees for everybody; null without an app to agree to */
   adminConsentUrl: z.string().nullable(),
   /** `teams` only: the Application ID URI to expose, null where it is not known yet */

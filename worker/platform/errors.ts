@@ -12,6 +12,8 @@ export type AppErrorCode =
   | 'conflict'
   | 'inbox_limit_reached'
   | 'feature_not_available'
+  | 'consumer_not_available'
+  | 'profile_in_use'
   | 'body_too_large'
   | 'rate_limited'
   | 'connection_failed'

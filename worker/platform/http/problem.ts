@@ -14,6 +14,8 @@ const STATUS: Record<AppErrorCode, { status: number; title: string }> = {
   conflict: { status: 409, title: 'Conflict' },
   inbox_limit_reached: { status: 403, title: 'Inbox limit reached' },
   feature_not_available: { status: 403, title: 'Not part of this plan' },
+  consumer_not_available: { status: 403, title: 'Not part of this edition' },
+  profile_in_use: { status: 409, title: 'The profile is in use' },
   body_too_large: { status: 413, title: 'Too large' },
   rate_limited: { status: 429, title: 'Too many attempts' },
   connection_failed: { status: 422, title: 'The mail server did not accept the connection' },

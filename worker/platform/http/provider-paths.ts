@@ -6,6 +6,7 @@ type ProviderPath = { method: 'GET' | 'POST'; path: string; module: string }
 const GMAIL_PUSH = '/webhooks/gmail-push'
 const GOOGLE_CALLBACK = '/auth/google/callback'
 const MICROSOFT_CALLBACK = '/auth/microsoft/callback'
+const MICROSOFT_CALENDAR_CALLBACK = '/auth/microsoft/calendar/callback'
 const GRAPH_PUSH = '/webhooks/graph-push'
 const GRAPH_LIFECYCLE = '/webhooks/graph-lifecycle'
 
@@ -17,7 +18,7 @@ export const PROVIDER_PATHS: readonly ProviderPath[] = [
   { method: 'POST', path: GRAPH_PUSH, module: 'core' },
   { method: 'POST', path: GRAPH_LIFECYCLE, module: 'core' },
   { method: 'GET', path: '/auth/google/calendar/callback', module: 'calendar' },
-  { method: 'GET', path: '/auth/microsoft/calendar/callback', module: 'calendar' },
+  { method: 'GET', path: MICROSOFT_CALENDAR_CALLBACK, module: 'calendar' },
   { method: 'POST', path: '/calendar/webhooks/google', module: 'calendar' },
   { method: 'POST', path: '/calendar/webhooks/microsoft', module: 'calendar' },
 ]
@@ -33,8 +34,9 @@ export const gmailPushUrl = (appUrl: string) => `${appUrl}/api${GMAIL_PUSH}`
 /** The redirect URI to register with Google. */
 export const googleCallbackUrl = (appUrl: string) => `${appUrl}/api${GOOGLE_CALLBACK}`
 
-/** The redirect URI to register with Microsoft. */
+/** The redirect URIs to register with Microsoft. */
 export const microsoftCallbackUrl = (appUrl: string) => `${appUrl}/api${MICROSOFT_CALLBACK}`
+export const microsoftCalendarCallbackUrl = (appUrl: string) => `${appUrl}/api${MICROSOFT_CALENDAR_CALLBACK}`
 
 /** Where Graph announces new mail, and what happens to its subscriptions. */
 export const graphPushUrl = (appUrl: string) => `${appUrl}/api${GRAPH_PUSH}`
