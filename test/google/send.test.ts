@@ -296,7 +296,7 @@ describe('whether a message went out', () => {
     const mime = await mimeTo('a@example.org', 'b@example.org')
     const { provider, asked } = scripted(accepted)
     const envelope = { from: 'a@example.org', to: [recipient] }
-    expect((await failing(provider.send({ ...mime, envelope }))).code).toBe('gmail_bad_address')
+    expect((await failing(provider.send({ ...mime, envelope }))).code).toBe('bad_address')
     expect(asked).toHaveLength(0)
   })
 })

@@ -18,7 +18,7 @@ export type HttpLimits = {
 export type HttpDeps = { fetch: typeof fetch; clock: Clock; origin: Origin; limits: HttpLimits }
 type BodyDeps = Pick<HttpDeps, 'clock' | 'limits'>
 export type HttpRequest = {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
   url: string
   headers: Record<string, string>
   body?: BodyInit

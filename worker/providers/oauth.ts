@@ -7,9 +7,11 @@ import {
   authorizationCodeGrantRequest,
   ClientSecretPost,
   calculatePKCECodeChallenge,
+  clientCredentialsGrantRequest,
   customFetch,
   OperationProcessingError,
   processAuthorizationCodeResponse,
+  processClientCredentialsResponse,
   processRefreshTokenResponse,
   ResponseBodyError,
   refreshTokenGrantRequest,
@@ -25,11 +27,12 @@ export type OAuthClient = {
   issuer: string
   authUrl: string
   tokenUrl: string
-  revokeUrl: string
+  /** absent: the authority takes no grant back */
+  revokeUrl?: string
   clientId: string
   clientSecret: string
   redirectUri: string
-  /** the errors of a refresh that end a grant for good; every other may pass */
+  /** the errors of a refresh that end a grant for good, by the most exact names the authority gives; every other may pass */
   terminal: readonly string[]
 }
 export type OAuthDeps = { fetch: typeof fetch; clock: Clock; limits?: OAuthLimits }
@@ -136,8 +139,20 @@ export async function refreshTokens(client: OAuthClient, deps: OAuthDeps, refres
   })
 }
 
+/** An access token for the application itself (RFC 6749 section 4.4). Throws OAuthFailure as `refreshTokens` does. */
+export async function clientCredentials(client: OAuthClient, deps: OAuthDeps, scope: string): Promise<TokenSet> {
+  const as = serverOf(client)
+  const app = { client_id: client.clientId }
+  return redeemed(deps, client, 'refresh', async (options) => {
+    const authentication = ClientSecretPost(client.clientSecret)
+    const response = await clientCredentialsGrantRequest(as, app, authentication, { scope }, options)
+    return { response, judge: () => processClientCredentialsResponse(as, app, response) }
+  })
+}
+
 /** Gives a grant back (RFC 7009). True where the server says so; never throws. */
 export async function revokeToken(client: OAuthClient, deps: OAuthDeps, token: string): Promise<boolean> {
+  if (client.revokeUrl === undefined) return false
   try {
     const response = await boundedFetch(deps)(client.revokeUrl, {
       method: 'POST',
@@ -198,17 +213,17 @@ function judged(
   now: number,
 ): OAuthFailure {
   if (error instanceof AuthorizationResponseError) {
-    const reason = codeLike(error.error)
-    if (reason === 'access_denied') return new OAuthFailure('oauth_denied', 'Access was not allowed.', { reason })
+    const reason = named(error.error, numbersIn(error.cause.get('error_description')))
+    if (error.error === 'access_denied') return new OAuthFailure('oauth_denied', 'Access was not allowed.', { reason })
     return new OAuthFailure('oauth_refused', 'The sign-in was refused.', { reason })
   }
   const stated = error instanceof ResponseBodyError && (error.status === 400 || error.status === 401)
   if (stated && response) {
-    const reason = codeLike(error.error)
-    if (kind === 'refresh' && client.terminal.includes(error.error))
-      return new OAuthFailure('oauth_refresh_failed', 'The access to this account has ended.', {
-        reason: [reason, codeLike(error.cause.error_subtype)].filter(Boolean).join(': '),
-      })
+    const numbers = numbersIn(error.error_description)
+    const reason = named(error.error, numbers.length > 0 ? numbers : [codeLike(error.cause.error_subtype)])
+    const exact = numbers.length > 0 ? numbers : [error.error]
+    if (kind === 'refresh' && exact.some((name) => client.terminal.includes(name)))
+      return new OAuthFailure('oauth_refresh_failed', 'The access to this account has ended.', { reason })
     return new OAuthFailure('oauth_refused', 'The sign-in service refused the request.', { reason })
   }
   // Nothing was asked: what came back to us from the consent page was not an answer to our question.
@@ -218,6 +233,16 @@ function judged(
     reason: response ? `http_${response.status}` : undefined,
     retryAfter: response && retryAfter(response, now),
   })
+}
+
+/** `<error>: <what it says besides>`, as far as they look like codes. */
+function named(error: string, besides: (string | undefined)[]): string | undefined {
+  return [codeLike(error), ...besides].filter(Boolean).join(': ') || undefined
+}
+
+/** The numbers that Microsoft puts into its descriptions: its own errors are far more exact than OAuth's. */
+function numbersIn(description: unknown): string[] {
+  return typeof description === 'string' ? [...new Set(description.match(/\bAADSTS\d{4,8}\b/g))] : []
 }
 
 /** An error code as servers write them; anything else is not repeated. */

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Clock } from '../../platform/clock'
 import { exchange, type HttpAnswer, isJson, readJson, retryAfterOf } from '../http'
 import { ProviderError, type TokenSource } from '../provider'
+import { tokenCache } from '../token-cache'
 import { judgeRefusal } from './errors'
 import type { GmailLimits } from './limits'
 
@@ -132,26 +133,4 @@ function urlOf(apiUrl: string, { path, query, content }: Call): string {
   const url = new URL(`${apiUrl}${content?.upload ? '/upload' : ''}/gmail/v1/users/me/${path}`)
   for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value)
   return url.href
-}
-
-/** Asks for a token once and again only for one that was refused, however many calls were refused with it. */
-function tokenCache(source: TokenSource) {
-  let current: Promise<string> | null = null
-  const remember = (asking: Promise<string>) => {
-    current = asking
-    asking.catch(() => {
-      if (current === asking) current = null
-    })
-    return asking
-  }
-  return {
-    get: () => current ?? remember(source()),
-    async renew(refused: string): Promise<string> {
-      const held = current
-      const known = held ? await held.catch(() => null) : null
-      if (known !== null && known !== refused) return known
-      if (current !== null && current !== held) return current
-      return remember(source(refused))
-    },
-  }
 }

@@ -1,5 +1,6 @@
 // Raw messages by id, a few requests at once: small ones are handed over whole, large ones as streams. Nothing is marked as read.
 import type { Clock } from '../../platform/clock'
+import { fetchEach, type Wanted } from '../fetch-each'
 import { assertJson, bodyChunks, type HttpAnswer } from '../http'
 import type { FetchedMessage, MailRole, MessageRef } from '../provider'
 import { ProviderError } from '../provider'
@@ -12,71 +13,23 @@ import { joined, RawMessageReader } from './raw-json'
 import { mailboxTrouble } from './reachable'
 
 export type FetchDeps = { client: GmailClient; clock: Clock; limits: GmailLimits }
-type Wanted = { ref: MessageRef; id: string }
 
 /**
  * Raw messages for refs, in the order they come. Throws only when the mailbox cannot be reached at all; when that happens later,
  * the remaining refs get the error. Leaving early ends what is under way.
  */
-export async function* fetchMessages(deps: FetchDeps, refs: readonly MessageRef[]): AsyncGenerator<FetchedMessage> {
-  const { wanted, strangers } = sorted(refs)
-  yield* strangers
-  const running = new Map<Wanted, Promise<{ item: Wanted; message: FetchedMessage }>>()
-  const stop = new AbortController()
-  const start = () => {
-    const item = wanted.shift()
-    if (!item) return
-    running.set(
-      item,
-      fetchOne(deps, item, stop.signal).then((message) => ({ item, message })),
-    )
-  }
-  let reached = strangers.length > 0
-  try {
-    for (let i = 0; i < deps.limits.parallel; i++) start()
-    while (running.size > 0) {
-      const { item, message } = await Promise.race(running.values())
-      running.delete(item)
-      const error = await mailboxError(deps, message)
-      if (error && !reached) throw error
-      if (error) {
-        for (const { ref } of [item, ...running.keys(), ...wanted]) yield { ref, error }
-        return
-      }
-      reached = true
-      start()
-      yield message
-    }
-  } finally {
-    stop.abort()
-    await Promise.all(running.values())
-  }
+export function fetchMessages(deps: FetchDeps, refs: readonly MessageRef[]): AsyncGenerator<FetchedMessage> {
+  return fetchEach(refs, {
+    parallel: deps.limits.parallel,
+    idOf: ({ identity }) => messageIdOf(identity),
+    fetchOne: (item, signal) => fetchOne(deps, item, signal),
+    isMailboxWide,
+    trouble: () => mailboxTrouble(deps.client),
+  })
 }
 
-/** Each message once; what is none of ours is not found. */
-function sorted(refs: readonly MessageRef[]): { wanted: Wanted[]; strangers: FetchedMessage[] } {
-  const wanted = new Map<string, Wanted>()
-  const strangers: FetchedMessage[] = []
-  for (const ref of refs) {
-    const id = messageIdOf(ref.identity)
-    if (id === null) strangers.push({ ref, error: stranger() })
-    else if (!wanted.has(id)) wanted.set(id, { ref, id })
-  }
-  return { wanted: [...wanted.values()], strangers }
-}
-
-const stranger = () => new ProviderError('not_found', 'gmail_identity', 'This is not a message of this mailbox.')
 const gone = () =>
   new ProviderError('not_found', 'gmail_gone', 'The message was deleted from the mailbox before it was fetched.')
-
-/** The error of the mailbox behind the error of a message: an outage must not be held against the messages it is met with. */
-async function mailboxError(deps: FetchDeps, message: FetchedMessage): Promise<ProviderError | null> {
-  if (!('error' in message)) return null
-  const { error } = message
-  if (isMailboxWide(error)) return error
-  if (error.kind !== 'transient' && error.kind !== 'protocol') return null
-  return mailboxTrouble(deps.client)
-}
 
 /** One message, to its end where it is small. Never throws a ProviderError. */
 async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Promise<FetchedMessage> {

@@ -1,9 +1,10 @@
 // Sends one prepared message, inside JSON or as an upload, and reads back what Gmail made of it. Says for certain what happened, or that it cannot be known.
+
+import { assertAddresses, bccField, headerSectionOf } from '../bcc'
 import type { HttpAnswer } from '../http'
 import type { OutboundMime, SentRef } from '../provider'
 import { ProviderError } from '../provider'
 import { Message, MessageHeaders } from './answers'
-import { assertAddresses, bccField, headerSectionOf } from './bcc'
 import type { Call, GmailClient } from './client'
 import { identityOf } from './cursor'
 import { type GmailLimits, UNITS } from './limits'

@@ -1,9 +1,9 @@
-// Gmail reads recipients from headers alone: those of the envelope that no header names go into a Bcc field, which Gmail takes out again.
+// Gmail and Graph read recipients from headers alone: those of the envelope that no header names go into a Bcc field, which they take out again.
 import { domainToASCII } from 'node:url'
-import { parseAddressList } from '../../mail/address'
-import { headerValues, parseHeaderLines } from '../../mail/headers'
-import type { OutboundMime } from '../provider'
-import { ProviderError } from '../provider'
+import { parseAddressList } from '../mail/address'
+import { headerValues, parseHeaderLines } from '../mail/headers'
+import type { OutboundMime } from './provider'
+import { ProviderError } from './provider'
 
 /** The Bcc field for a message, with its line end; empty where every recipient is named. `headers`: its header section, one char per byte. */
 export function bccField(headers: string, recipients: readonly string[]): string {
@@ -38,7 +38,7 @@ export async function headerSectionOf(mime: OutboundMime, limit: number): Promis
   } finally {
     await reader.cancel().catch(() => {})
   }
-  throw new ProviderError('rejected', 'gmail_bad_headers', 'The header of the mail is too large to be sent.')
+  throw new ProviderError('rejected', 'bad_headers', 'The header of the mail is too large to be sent.')
 }
 
 /** Addresses go into a header line; what cannot stand there never gets that far. */
@@ -46,5 +46,5 @@ export function assertAddresses({ envelope }: OutboundMime): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
   const bad = [envelope.from, ...envelope.to].some((address) => /[\s<>,;:"\\()[\]\u0000-\u001f\u007f]/.test(address))
   if (!bad && envelope.to.length > 0) return
-  throw new ProviderError('rejected', 'gmail_bad_address', 'A sender or recipient address is not valid.')
+  throw new ProviderError('rejected', 'bad_address', 'A sender or recipient address is not valid.')
 }
