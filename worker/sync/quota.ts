@@ -7,8 +7,8 @@ import type { Quota } from '../providers/provider'
 const KEPT = 0.02
 /** Added to the provider's window, ms: its clock and its idea of a request's moment are not ours. */
 const MARGIN = 250
-/** Spends are kept to this precision, rounded up, ms. */
-const GRAIN = 100
+/** Spends are kept to this precision, rounded up, ms; those of a long window to a coarser one, so that there are never many. */
+const GRAIN = { usual: 100, long: 1_000 }
 /** A reservation nobody has settled counts as spent at this age, ms: its worker has died. */
 const RESERVATION_TIME = 90_000
 /** How long spends are kept before the provider's window is known, ms: longer than any. */
@@ -92,8 +92,9 @@ function current({ window, spent, reserved }: Spending, now: number): Spending {
     ...abandoned.map((each) => ({ at: each.from + RESERVATION_TIME, units: each.messages * each.perMessage })),
   ]
   const byTime = new Map<number, number>()
+  const grain = window > UNKNOWN_WINDOW ? GRAIN.long : GRAIN.usual
   for (const { at, units } of spends) {
-    const time = Math.ceil(Math.min(at, now) / GRAIN) * GRAIN
+    const time = Math.ceil(Math.min(at, now) / grain) * grain
     if (time > now - window) byTime.set(time, (byTime.get(time) ?? 0) + units)
   }
   return {

@@ -26,7 +26,7 @@ export type SweepDeps = {
   poke: (owner: Owner, hint: PokeHint) => Promise<void>
   /** polling interval, ms */
   pollInterval: number
-  /** whether Google inboxes are to have a watch */
+  /** whether Google inboxes are to have a watch; Microsoft's always have a subscription */
   watches: boolean
 }
 
@@ -85,9 +85,9 @@ async function inboxes(run: Run): Promise<void> {
        i.reads AND i.next_poll_at < ?3 AS silent,
        i.reads AND i.watched AND coalesce(i.watch_ends, 0) < ?5 AS lapsing
      FROM (
-       SELECT id, tenant_id, next_poll_at, gmail_watch_expires_at AS watch_ends,
+       SELECT id, tenant_id, next_poll_at, coalesce(gmail_watch_expires_at, graph_subscription_expires_at) AS watch_ends,
          -- One that could not be had is asked for again by its object.
-         ?4 AND connection_type = 'google' AND push_problem IS NULL AS watched,
+         (connection_type = 'google' AND ?4 OR connection_type = 'microsoft') AND push_problem IS NULL AS watched,
          connection_type <> 'forward' AND credentials IS NOT NULL AND paused_at IS NULL AND archived_at IS NULL AS reads
        FROM inboxes WHERE id > ?1 ORDER BY id LIMIT ${PAGE}
      ) i ORDER BY i.id`,
