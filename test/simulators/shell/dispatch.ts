@@ -18,16 +18,18 @@ type Parts = {
   routes: readonly Route[]
   contracts: Contracts
   /** the answer of a fault that keeps a request from being handled, or null */
-  refusal(fault: Fault): SimResponse | null
+  refusal(fault: Fault, request: SimRequest): SimResponse | null
   /** what arrives instead of an answer; the request has been handled */
   spoil(fault: Fault, response: SimResponse): Promise<SimResponse>
+  /** the one spelling of a path that the routes know, where the vendor allows several */
+  canonicalPath?(pathname: string): string
 }
 
 /** The way of every request. */
-export function createDispatch({ world, routes, contracts, refusal, spoil }: Parts): Dispatch {
+export function createDispatch({ world, routes, contracts, refusal, spoil, canonicalPath }: Parts): Dispatch {
   const find = createRouter(routes)
   const dispatch: Dispatch = async (asked) => {
-    const match = find(asked.method, asked.url.pathname)
+    const match = find(asked.method, canonicalPath?.(asked.url.pathname) ?? asked.url.pathname)
     if (!match) return unknownPath(world, asked.method, asked.url.pathname)
     const { route } = match
     const request = { ...asked, params: match.params }
@@ -41,7 +43,7 @@ export function createDispatch({ world, routes, contracts, refusal, spoil }: Par
       return bad.answer
     }
     const fault = takeFault(world, request)
-    const refused = fault && refusal(fault)
+    const refused = fault && refusal(fault, request)
     if (refused) return refused
     const response = await settled(route, await route.handle(request, dispatch))
     const problem = contracts.checkResponse(route, response)

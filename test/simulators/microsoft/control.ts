@@ -1,0 +1,42 @@
+// Microsoft's own levers: accounts, apps, consents and their end. Those of the mailboxes and of notifications are Graph's.
+import { accountOf, control, controlGet, text, worldControls } from '../shell/control.ts'
+import type { Route } from '../shell/http.ts'
+import type { Entra } from './entra.ts'
+import { KNOWN_CODES } from './entra-error.ts'
+import { FAULT_KINDS } from './faults.ts'
+import type { World } from './world.ts'
+
+/** Controls of the world and of Entra. */
+export function controlRoutes(world: World, entra: Entra): Route[] {
+  return [
+    ...worldControls(world, FAULT_KINDS),
+    control('accounts', (input) => {
+      const account = world.addAccount(text(input, 'email'), input.name === undefined ? undefined : text(input, 'name'))
+      if (typeof input.userPrincipalName === 'string') account.userPrincipalName = input.userPrincipalName
+      if (typeof input.shared === 'boolean') account.shared = input.shared
+      if (Array.isArray(input.delegates)) account.delegates = input.delegates.map(lower)
+      if (Array.isArray(input.sendAs)) account.sendAs = input.sendAs.map(lower)
+      else if (Array.isArray(input.delegates)) account.sendAs = account.delegates
+      world.changed()
+      return account
+    }),
+    control('apps', (input) => world.register({ ...input, clientId: text(input, 'clientId') })),
+    controlGet('apps', () => ({ apps: [...world.apps.values()] })),
+    controlGet('directories', () => ({ directories: world.directories() })),
+    control('revoke', (input) => {
+      const { email } = accountOf(world, input)
+      const code = input.code ?? 50173
+      if (typeof code !== 'number' || !KNOWN_CODES.includes(code))
+        throw new Error('code is no AADSTS number that is known here')
+      entra.grants.end(email, code)
+      return { accessTokens: input.keepAccess === true ? 0 : entra.grants.expireAccess({ account: email }) }
+    }),
+    control('expire-access', (input) => ({
+      tokens: entra.grants.expireAccess(
+        typeof input.clientId === 'string' ? { clientId: input.clientId } : { account: accountOf(world, input).email },
+      ),
+    })),
+  ]
+}
+
+const lower = (value: unknown): string => String(value).trim().toLowerCase()
