@@ -6,8 +6,8 @@ import { type Env, settingsOf } from '../../worker/env'
 import type { AppEnv } from '../../worker/platform/http/context'
 import { problemResponse } from '../../worker/platform/http/problem'
 import { systemDb } from '../../worker/platform/system-db'
-import { googleRefresh } from '../../worker/sync/google-client'
 import { googleConnectRoutes } from '../../worker/sync/google-connect.routes'
+import { grantIssuer } from '../../worker/sync/grant-issuer'
 import type { InboxObject } from '../../worker/sync/inbox-object'
 import { prepareRelease } from '../../worker/sync/release-grant'
 import { tokenKeeper } from '../../worker/sync/token-keeper'
@@ -65,7 +65,7 @@ async function setUp(given: { account?: string } = {}) {
     db: inbox.db,
     keyring: settings().keyring,
     clock: Date.now,
-    refresh: googleRefresh(settings(), io),
+    ...grantIssuer(settings(), io, inbox.db),
   })
   return {
     inbox,

@@ -53,8 +53,12 @@ export const MicrosoftConfig = z.object({
   grantedAt: z.number(),
 })
 export type MicrosoftConfig = z.infer<typeof MicrosoftConfig>
-/** The tokens of a grant. `expiresAt` ms, of the access token. */
-export const OAuthTokens = z.object({ accessToken: z.string(), expiresAt: z.number(), refreshToken: z.string() })
+/** The tokens of a grant. `expiresAt` ms, of the access token. A null `refreshToken`: the app speaks for itself and asks anew each time. */
+export const OAuthTokens = z.object({
+  accessToken: z.string(),
+  expiresAt: z.number(),
+  refreshToken: z.string().nullable(),
+})
 export type OAuthTokens = z.infer<typeof OAuthTokens>
 
 /** What is stored readable: a Server without its password, a Google account without its tokens. */
@@ -126,6 +130,17 @@ export const StartConnectBody = z.object({
 })
 export type StartConnectBody = z.infer<typeof StartConnectBody>
 export const StartConnectAnswer = z.object({ url: z.string() })
+/**
+ * `mailbox`: whose; the own one of whoever signs in where absent. Its `address` is the inbox's where absent. `profileId`: the Microsoft
+ * profile that a caller expects to be used; it has to be the one bound to email.
+ */
+export const StartMicrosoftBody = StartConnectBody.extend({
+  mailbox: z.object({ kind: z.enum(MAILBOX_KINDS), address: Email.optional() }).optional(),
+  profileId: z.string().min(1).max(64).optional(),
+})
+export type StartMicrosoftBody = z.infer<typeof StartMicrosoftBody>
+/** A null `url`: connected already, since nobody has to sign in. */
+export const StartMicrosoftAnswer = z.object({ url: z.string().nullable() })
 /** How connecting ended: the `connect` parameter of the address the browser comes back to. */
 export const CONNECT_RESULTS = [
   'ok',

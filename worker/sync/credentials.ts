@@ -7,6 +7,7 @@ import {
   ConnectionConfig,
   ConnectionSecrets,
   type GoogleConfig,
+  type MicrosoftConfig,
   type OAuthTokens,
   type Server,
 } from '../contract/inboxes'
@@ -17,7 +18,9 @@ import { AppError } from '../platform/errors'
 import type { InboxRow } from '../platform/inbox-answer'
 
 /** What a provider is made of: servers with their passwords, or an account without its tokens. Never logged, never answered. */
-export type Connection = { imap?: Server; smtp?: Server; google?: GoogleConfig }
+export type Connection = { imap?: Server; smtp?: Server; google?: GoogleConfig; microsoft?: MicrosoftConfig }
+/** The part of a connection that is an account. */
+export type Account = { google: GoogleConfig } | { microsoft: MicrosoftConfig }
 /** A stored connection and the inbox it belongs to; `connection` is null while there is none. */
 export type LoadedInbox = { row: InboxRow; connection: Connection | null }
 
@@ -43,6 +46,7 @@ export async function loadInbox(db: TenantDb, keyring: Keyring | null, inboxId: 
       ...(config.imap ? { imap: { ...config.imap, password: secrets?.imap ?? '' } } : {}),
       ...(config.smtp ? { smtp: { ...config.smtp, password: secrets?.smtp ?? '' } } : {}),
       ...(config.google && secrets?.google ? { google: config.google } : {}),
+      ...(config.microsoft && secrets?.microsoft ? { microsoft: config.microsoft } : {}),
     },
   }
 }
@@ -52,7 +56,8 @@ export async function storedTokens(
   keyring: Keyring,
   row: Pick<InboxRow, 'id' | 'tenantId' | 'credentials'>,
 ): Promise<OAuthTokens | null> {
-  return (await secretsOf(keyring, row))?.google ?? null
+  const secrets = await secretsOf(keyring, row)
+  return secrets?.google ?? secrets?.microsoft ?? null
 }
 
 async function secretsOf(
@@ -79,7 +84,7 @@ export async function sealConnection(
   const secrets: ConnectionSecrets = {
     imap: connection.imap?.password,
     smtp: connection.smtp?.password,
-    google: tokens,
+    ...(connection.microsoft ? { microsoft: tokens } : { google: tokens }),
   }
   return {
     config: JSON.stringify(ConnectionConfig.parse(connection)),
@@ -98,7 +103,9 @@ export async function replaceTokens(
   tokens: OAuthTokens,
 ): Promise<boolean> {
   const secrets = await secretsOf(keyring, row)
-  return secrets !== null && replaceSecrets(db, keyring, row, { ...secrets, google: tokens })
+  if (!secrets) return false
+  const vendor = secrets.microsoft ? 'microsoft' : 'google'
+  return replaceSecrets(db, keyring, row, { ...secrets, [vendor]: tokens })
 }
 
 /**
@@ -150,6 +157,7 @@ export function completeConnection(given: ConnectionBody, stored: Connection | n
 /** Whether two connections read different mailboxes, so that cursor and UIDs of one mean nothing in the other. */
 export function otherMailbox(before: ConnectionConfig | null, after: ConnectionConfig): boolean {
   if (before?.google && after.google) return before.google.address !== after.google.address
+  if (before?.microsoft && after.microsoft) return before.microsoft.address !== after.microsoft.address
   if (!before?.imap || !after.imap) return false
   return (
     before.imap.host.toLowerCase() !== after.imap.host.toLowerCase() || before.imap.username !== after.imap.username

@@ -2,8 +2,8 @@
 import type { Settings } from '../env'
 import { googleCallbackUrl } from '../platform/http/provider-paths'
 import { endedHint, googleClient } from '../providers/gmail/oauth'
-import { type OAuthClient, type OAuthDeps, OAuthFailure, refreshTokens } from '../providers/oauth'
-import type { TokenKeeperDeps } from './token-keeper'
+import { type OAuthClient, type OAuthDeps, OAuthFailure, refreshTokens, type TokenSet } from '../providers/oauth'
+import type { Grant } from './token-keeper'
 
 /** The application, or null where GOOGLE_CLIENT_ID or GOOGLE_CLIENT_SECRET is not set. */
 export function configuredGoogle(settings: Settings): OAuthClient | null {
@@ -20,7 +20,10 @@ export function configuredGoogle(settings: Settings): OAuthClient | null {
 }
 
 /** How a token keeper renews Google's tokens: only with the client that they were issued to. */
-export function googleRefresh(settings: Settings, deps: OAuthDeps): TokenKeeperDeps['refresh'] {
+export function googleRefresh(
+  settings: Settings,
+  deps: OAuthDeps,
+): (grant: Pick<Grant, 'clientId' | 'refreshToken' | 'grantedAt'>) => Promise<TokenSet> {
   return async ({ clientId, refreshToken, grantedAt }) => {
     const client = configuredGoogle(settings)
     if (client?.clientId !== clientId)
@@ -29,7 +32,7 @@ export function googleRefresh(settings: Settings, deps: OAuthDeps): TokenKeeperD
         'This account was connected with another Google client than the one set up now.',
       )
     try {
-      return await refreshTokens(client, deps, refreshToken)
+      return await refreshTokens(client, deps, refreshToken ?? '')
     } catch (error) {
       if (!(error instanceof OAuthFailure) || !error.terminal) throw error
       const { code, message, reason } = error

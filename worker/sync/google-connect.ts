@@ -195,7 +195,7 @@ async function lastingTokens(
     if (error instanceof KeyringError) return null
     throw error
   })
-  if (!stored) return null
+  if (!stored?.refreshToken) return null
   const renewed = await refreshTokens(client, deps, stored.refreshToken)
   return {
     accessToken: renewed.accessToken,

@@ -12,7 +12,7 @@ import { ProviderError, type Quota } from '../providers/provider'
 import { drop, dueTasks, nextAlarm, plan } from './agenda'
 import type { FetchOutcome, FetchSlots } from './fetch-job'
 import { freeSlot, limitSlots, noSlots, takeSlot } from './fetch-slots'
-import { googleRefresh } from './google-client'
+import { grantIssuer } from './grant-issuer'
 import {
   begun,
   ended,
@@ -78,11 +78,8 @@ export type PokeHint = { push?: boolean; renewal?: 'due' | 'ended'; lapsing?: bo
 export class InboxObject extends DurableObject<Env> implements FetchSlots {
   /** Replaced by tests. */
   makeProvider: MakeProvider = realProvider(settingsOf(this.env))
-  /** Redeems refresh tokens; replaced by tests. */
-  refresh: TokenKeeperDeps['refresh'] = googleRefresh(settingsOf(this.env), {
-    fetch: (...args) => fetch(...args),
-    clock: systemClock,
-  })
+  /** Renews grants; replaced by tests. */
+  refresh: TokenKeeperDeps['refresh'] | null = null
   readonly #check = singleFlight(() => this.#runCheck())
   #renewal: Promise<void> | null = null
   readonly #slots = noSlots()
@@ -336,14 +333,21 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
 
   async #token(owner: Owner | null, refused?: string): Promise<string> {
     if (!owner) throw new ProviderError('transient', 'not_started', 'This inbox is being set up.')
-    const { keyring } = settingsOf(this.env)
-    this.#keeper ??= tokenKeeper({
-      db: tenantDb(this.env.DB, owner.tenantId),
-      keyring,
-      clock: systemClock,
-      refresh: (grant) => this.refresh(grant),
-    })
+    this.#keeper ??= this.#makeKeeper(tenantDb(this.env.DB, owner.tenantId))
     return this.#keeper.accessToken(owner.inboxId, refused)
+  }
+
+  #makeKeeper(db: TenantDb): TokenKeeper {
+    const settings = settingsOf(this.env)
+    const io = { fetch: (...args: Parameters<typeof fetch>) => fetch(...args), clock: systemClock }
+    const { assertServes, refresh } = grantIssuer(settings, io, db)
+    return tokenKeeper({
+      db,
+      keyring: settings.keyring,
+      clock: systemClock,
+      assertServes,
+      refresh: (grant) => (this.refresh ?? refresh)(grant),
+    })
   }
 
   /** The state, provided nobody has reconnected or stopped the inbox since `generation`. */

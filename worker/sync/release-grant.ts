@@ -85,7 +85,8 @@ function lastToken(deps: ReleaseDeps, { clientId, grantedAt }: GoogleConfig, tok
 
 async function revoke(deps: ReleaseDeps, { refreshToken }: OAuthTokens): Promise<void> {
   const client = configuredGoogle(deps.settings)
-  if (client && !(await revokeToken(client, deps, refreshToken))) throw new Error('the token was not revoked')
+  if (client && refreshToken !== null && !(await revokeToken(client, deps, refreshToken)))
+    throw new Error('the token was not revoked')
 }
 
 async function attempt(

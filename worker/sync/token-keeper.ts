@@ -1,6 +1,6 @@
 // The access tokens of a connected account: used while they last, renewed by one refresh at a time, stored before anybody gets them.
 // Lives in the InboxObject, so that an inbox has one keeper; callers elsewhere ask the object.
-import type { GoogleConfig, OAuthTokens } from '../contract/inboxes'
+import type { ConnectionConfig, GoogleConfig, MicrosoftConfig, OAuthTokens } from '../contract/inboxes'
 import type { Clock } from '../platform/clock'
 import { type Keyring, KeyringError } from '../platform/crypto'
 import type { TenantDb } from '../platform/db'
@@ -19,11 +19,15 @@ export type TokenKeeperDeps = {
   db: TenantDb
   keyring: Keyring
   clock: Clock
-  /** Redeems a refresh token with the OAuth client it was issued to. Throws OAuthFailure, with a hint where the vendor's ways give one. */
+  /** Throws OAuthFailure where the app that issued a grant may not serve it any more, though its token may still be good. */
+  assertServes: (grant: Grant) => Promise<void>
+  /** New tokens from the very app and authority that issued the grant. Throws OAuthFailure, with a hint where the vendor's ways give one. */
   refresh: (grant: Grant) => Promise<TokenSet>
 }
-/** `clientId`: the OAuth client the refresh token was issued to. `grantedAt` ms: when the person consented. */
-export type Grant = { clientId: string; refreshToken: string; grantedAt: number }
+/** A grant as it was given, and what renews it; null where the app asks for itself. */
+export type Grant = (GoogleGrant | MicrosoftGrant) & { refreshToken: string | null }
+type GoogleGrant = { vendor: 'google' } & GoogleConfig
+export type MicrosoftGrant = { vendor: 'microsoft' } & MicrosoftConfig
 
 export type TokenKeeper = {
   /**
@@ -57,10 +61,12 @@ export function tokenKeeper(deps: TokenKeeperDeps): TokenKeeper {
 
 async function currentToken(deps: TokenKeeperDeps, inboxId: string, refused?: string): Promise<string> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const { row, account, tokens } = await stored(deps, inboxId)
-    if (tokens.accessToken !== refused && tokens.expiresAt - deps.clock() > SPARE) return tokens.accessToken
-    const { clientId, grantedAt } = account
-    const fresh = await refreshed(deps, { clientId, grantedAt, refreshToken: tokens.refreshToken })
+    const { row, grant, tokens } = await stored(deps, inboxId)
+    if (tokens.accessToken !== refused && tokens.expiresAt - deps.clock() > SPARE) {
+      await judged(deps.assertServes(grant))
+      return tokens.accessToken
+    }
+    const fresh = await judged(deps.refresh(grant))
     const renewed: OAuthTokens = {
       accessToken: fresh.accessToken,
       expiresAt: fresh.expiresAt,
@@ -77,12 +83,18 @@ async function currentToken(deps: TokenKeeperDeps, inboxId: string, refused?: st
 async function stored(
   { db, keyring }: TokenKeeperDeps,
   inboxId: string,
-): Promise<{ row: InboxRow; account: GoogleConfig; tokens: OAuthTokens }> {
+): Promise<{ row: InboxRow; grant: Grant; tokens: OAuthTokens }> {
   const row = (await loadInbox(db, null, inboxId))?.row
-  const account = row && configOf(row)?.google
+  const account = row && accountOf(configOf(row))
   const tokens = account && (await readable(storedTokens(keyring, row)))
   if (!tokens) throw new ProviderError('protocol', 'not_connected', 'This inbox is not connected.')
-  return { row, account, tokens }
+  return { row, grant: { ...account, refreshToken: tokens.refreshToken }, tokens }
+}
+
+function accountOf(config: ConnectionConfig | null): GoogleGrant | MicrosoftGrant | null {
+  if (config?.google) return { vendor: 'google', ...config.google }
+  if (config?.microsoft) return { vendor: 'microsoft', ...config.microsoft }
+  return null
 }
 
 async function readable<T>(reading: Promise<T>): Promise<T> {
@@ -97,14 +109,15 @@ async function readable<T>(reading: Promise<T>): Promise<T> {
   }
 }
 
-async function refreshed(deps: TokenKeeperDeps, grant: Grant): Promise<TokenSet> {
+/** What an authority says about a grant, as providers say it. */
+async function judged<T>(asking: Promise<T>): Promise<T> {
   try {
-    return await deps.refresh(grant)
+    return await asking
   } catch (error) {
     if (!(error instanceof OAuthFailure)) throw error
     const { terminal, code, message, hint, retryAfter } = error
     if (terminal) throw new ProviderError('auth_revoked', code, message, { hint: hint ?? 'Reconnect the account.' })
-    throw new ProviderError('transient', code, message, { retryAfter })
+    throw new ProviderError('transient', code, message, { retryAfter, hint })
   }
 }
 

@@ -40,7 +40,7 @@ export async function setUpConnect(
     who: { userId: 'usr_1', tenantId: inbox.tenantId, role: 'admin' } as Who,
     settings: { ...googleSettings(), ...given.settings },
     /** grants given back: the refresh tokens stored before and at that moment */
-    released: [] as (string | undefined)[][],
+    released: [] as (string | null | undefined)[][],
   }
   const stub = env.INBOX.get(env.INBOX.idFromName(inbox.inboxId))
   await runInDurableObject<InboxObject, void>(stub, (object) => {

@@ -31,11 +31,13 @@ async function setUp(given: Parameters<typeof givenGoogleInbox>[0] = {}) {
   const world = {
     now: NOW,
     refresh: async (_grant: Grant): Promise<TokenSet> => fresh(grants.length),
+    assertServes: () => {},
   }
   const deps = {
     db: inbox.db,
     keyring,
     clock: () => world.now,
+    assertServes: async () => world.assertServes(),
     refresh: (grant: Grant) => {
       grants.push(grant)
       return world.refresh(grant)
@@ -83,7 +85,23 @@ describe('an access token', () => {
   it('is renewed in its last minute with the refresh token and client of its own grant', async () => {
     const t = await setUp({ clientId: 'issuing-client' })
     expect(await t.ask()).toBe('fresh-access-1')
-    expect(t.grants).toEqual([{ clientId: 'issuing-client', refreshToken: 'the-refresh', grantedAt: NOW - DAY }])
+    expect(t.grants).toEqual([
+      expect.objectContaining({
+        vendor: 'google',
+        clientId: 'issuing-client',
+        refreshToken: 'the-refresh',
+        grantedAt: NOW - DAY,
+      }),
+    ])
+  })
+
+  it('is not used, though it would last, once the app that issued it may not serve any more', async () => {
+    const t = await setUp({ tokens: live })
+    t.world.assertServes = () => {
+      throw new OAuthFailure('oauth_client_changed', 'Another app serves now.')
+    }
+    expect(await errorOf(t.ask())).toMatchObject({ kind: 'auth_revoked', code: 'oauth_client_changed' })
+    expect(t.grants).toEqual([])
   })
 
   it('that the provider has refused is renewed, however long it would last', async () => {
