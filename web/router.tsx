@@ -131,6 +131,13 @@ const peopleRoute = createRoute({
   component: lazyRouteComponent(() => import('./features/people/people-page'), 'PeoplePage'),
 })
 
+const microsoftRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/settings/integrations/microsoft',
+  ...needs('microsoft:manage'),
+  component: lazyRouteComponent(() => import('./features/microsoft/microsoft-page'), 'MicrosoftPage'),
+})
+
 const accountRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/account',
@@ -157,6 +164,7 @@ const routeTree = rootRoute.addChildren([
     inboxRoute,
     ledgerRoute,
     peopleRoute,
+    microsoftRoute,
     accountRoute,
     previewRoute,
   ]),

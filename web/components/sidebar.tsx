@@ -12,6 +12,7 @@ import {
   VisuallyHidden,
 } from '@mantine/core'
 import {
+  IconBrandWindows,
   IconChevronRight,
   IconInbox,
   IconKeyboard,
@@ -72,6 +73,12 @@ export function Sidebar({ session, onShowShortcuts, onClose }: Props) {
         {allows(session, 'users:invite') && <Place to="/people" label="People" icon={<IconUsers size={18} />} />}
         {allows(session, 'ledger:read') && (
           <Place to="/mail-preview" label="Mail preview" icon={<IconMailSearch size={18} />} />
+        )}
+        {allows(session, 'microsoft:manage') && (
+          <>
+            <Text className={classes.group}>Integrations</Text>
+            <Place to="/settings/integrations/microsoft" label="Microsoft" icon={<IconBrandWindows size={18} />} />
+          </>
         )}
       </AppShell.Section>
       <AppShell.Section p="xs" className={classes.foot}>
@@ -139,7 +146,13 @@ function TicketViews() {
   )
 }
 
-function Place({ to, label, icon }: { to: '/inboxes' | '/people' | '/mail-preview'; label: string; icon: ReactNode }) {
+type PlaceProps = {
+  to: '/inboxes' | '/people' | '/mail-preview' | '/settings/integrations/microsoft'
+  label: string
+  icon: ReactNode
+}
+
+function Place({ to, label, icon }: PlaceProps) {
   const active = useLocation({ select: (location) => location.pathname.startsWith(to) })
   return (
     <NavItem

@@ -1,9 +1,15 @@
-// Coming back from Google: what the address may say, and the words that are made of it.
+// Coming back from Google or Microsoft: what the address may say, and the words that are made of it.
 import { describe, expect, it } from 'vitest'
 import { connectWords, parseConnectSearch } from '../../../web/features/inboxes/connect-result'
 import { CONNECT_RESULTS } from '../../../worker/contract/inboxes'
 
-const inbox = { emailAddress: 'support@acme.example', status: 'disconnected' as const }
+const inbox = {
+  emailAddress: 'support@acme.example',
+  status: 'disconnected' as const,
+  connectionType: 'google' as const,
+  connection: null,
+}
+const microsoft = { ...inbox, connectionType: 'microsoft' as const }
 
 describe('the address after connecting', () => {
   it('is read with what goes with each result', () => {
@@ -13,6 +19,12 @@ describe('the address after connecting', () => {
     })
     expect(parseConnectSearch({ connect: 'missing_scopes', missing: 'send,read' }).missing).toBe('send,read')
     expect(parseConnectSearch({ connect: 'failed', reason: 'no_refresh_token' }).reason).toBe('no_refresh_token')
+  })
+
+  it('remembers whose mailbox was asked for, and takes no other word for it', () => {
+    expect(parseConnectSearch({ connect: 'denied', mailbox: 'shared' }).mailbox).toBe('shared')
+    expect(parseConnectSearch({ connect: 'denied', mailbox: 'everybody' })).toEqual({ connect: 'denied' })
+    expect(parseConnectSearch({ mailbox: 'shared' })).toEqual({})
   })
 
   it('says nothing for results that do not exist', () => {
@@ -62,6 +74,27 @@ describe('the words', () => {
   it('name the permissions that are missing', () => {
     expect(connectWords({ connect: 'missing_scopes', missing: 'send' }, inbox)?.list).toEqual(['Send mail as you'])
     expect(connectWords({ connect: 'missing_scopes' }, inbox)?.list).toEqual(['Read your mail', 'Send mail as you'])
+  })
+
+  it('offer a shared mailbox after a mismatch at Microsoft, unless that was asked for', () => {
+    const mismatch = { connect: 'mismatch', address: 'anna@acme.example' } as const
+    expect(connectWords(mismatch, microsoft)).toMatchObject({ asShared: true, useAddress: 'anna@acme.example' })
+    expect(connectWords({ ...mismatch, mailbox: 'shared' }, microsoft)?.asShared).toBe(false)
+    expect(connectWords(mismatch, inbox)?.asShared).toBe(false)
+  })
+
+  it('name the vendor, and permissions as it names them', () => {
+    expect(connectWords({ connect: 'denied' }, microsoft)?.title).toContain('Microsoft')
+    expect(connectWords({ connect: 'missing_scopes', missing: 'read', mailbox: 'shared' }, microsoft)?.list).toEqual([
+      'Read mail that is shared with you',
+    ])
+    expect(connectWords({ connect: 'failed', reason: 'odd_answer' }, null)?.text).toContain('The provider')
+  })
+
+  it('say what an Exchange administrator has to do about a mailbox that did not open', () => {
+    const words = connectWords({ connect: 'failed', reason: 'mailbox_denied' }, microsoft)
+    expect(words?.text).toContain('Full Access')
+    expect(connectWords({ connect: 'failed', reason: 'mailbox_denied' }, inbox)?.text).toContain('(mailbox_denied)')
   })
 
   it('need no inbox where the attempt is not known', () => {

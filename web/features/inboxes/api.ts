@@ -1,15 +1,12 @@
 // Inboxes, their connections and their ledger over the API.
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import type { z } from 'zod'
-import type {
-  CreateInboxBody,
-  DeleteInboxBody,
-  StartConnectBody,
-  UpdateInboxBody,
-} from '../../../worker/contract/inboxes'
+import type { CreateInboxBody, DeleteInboxBody, UpdateInboxBody } from '../../../worker/contract/inboxes'
 import { api, done, read } from '../../lib/http'
+import type { ConnectInput } from './connect-body'
 import type { ConnectionInput } from './connection-form'
 import type { LedgerFilter } from './ledger-words'
+import type { Vendor } from './vendors'
 
 const POLL_MS = 10_000
 
@@ -72,9 +69,14 @@ export const updateInbox = (id: string, json: z.input<typeof UpdateInboxBody>) =
 export const connectInbox = (id: string, json: ConnectionInput) =>
   read(api.inboxes[':id'].connection.imap.$put({ param: { id }, json }))
 
-/** Answers the address at Google to send the browser to. */
-export const startGoogleConnect = (id: string, json: StartConnectBody) =>
-  read(api.inboxes[':id'].connect.google.$post({ param: { id }, json }))
+/** Answers the vendor's address to send the browser to; null where none is needed and the inbox is connected. */
+export function startConnect(vendor: Vendor, id: string, json: ConnectInput): Promise<{ url: string | null }> {
+  type Routes = (typeof api.inboxes)[':id']['connect']
+  const { google, microsoft } = api.inboxes[':id'].connect as Routes & { microsoft: Routes['google'] }
+  return vendor === 'google'
+    ? read(google.$post({ param: { id }, json }))
+    : read(microsoft.$post({ param: { id }, json }))
+}
 
 export type OpenTickets = DeleteInboxBody['openTickets']
 /** With open tickets and no choice: ApiError 409 with `openTicketCount`. */

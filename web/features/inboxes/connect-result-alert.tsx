@@ -3,10 +3,10 @@ import { Alert, Button, Group, List, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle, IconCheck } from '@tabler/icons-react'
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
-import type { InboxAnswer } from '../../../worker/contract/inboxes'
+import type { InboxAnswer, MailboxKind } from '../../../worker/contract/inboxes'
 import { messageOf } from '../../lib/http'
 import { type ConnectSearch, type ConnectWords, connectWords } from './connect-result'
-import { useConnectGoogle } from './use-connect-google'
+import { useConnectAccount } from './use-connect-account'
 
 type Props = { inbox: InboxAnswer | null; search: ConnectSearch }
 
@@ -45,27 +45,39 @@ export function ConnectResultAlert({ inbox, search }: Props) {
             ))}
           </List>
         )}
-        {inbox && <Choices inboxId={inbox.id} words={words} />}
+        {inbox && <Choices inbox={inbox} words={words} kind={told.mailbox} />}
       </Stack>
     </Alert>
   )
 }
 
-/** What can be done now: take the other address, or start again. */
-function Choices({ inboxId, words }: { inboxId: string; words: ConnectWords }) {
-  const { again, chooseAccount, useAddress } = words
-  const { connect, leaving, error } = useConnectGoogle(inboxId)
+type ChoicesProps = { inbox: InboxAnswer; words: ConnectWords; kind: MailboxKind | undefined }
+
+/** What can be done now: take the other address, open it as a shared mailbox, or start again. */
+function Choices({ inbox, words, kind }: ChoicesProps) {
+  const { again, chooseAccount, useAddress, asShared } = words
+  const { connect, leaving, error } = useConnectAccount(inbox)
   if (!again && !useAddress) return null
+  const as = kind ? { kind } : {}
   return (
     <>
       <Group gap="xs">
         {useAddress && (
-          <Button size="xs" variant="default" disabled={leaving} onClick={() => connect({ useAddress })}>
+          <Button size="xs" variant="default" disabled={leaving} onClick={() => connect({ useAddress, ...as })}>
             Use {useAddress}
           </Button>
         )}
+        {asShared && (
+          <Button size="xs" variant="default" disabled={leaving} onClick={() => connect({ kind: 'shared' })}>
+            It is a shared mailbox
+          </Button>
+        )}
         {again && (
-          <Button size="xs" loading={leaving} onClick={() => connect(chooseAccount ? { chooseAccount } : {})}>
+          <Button
+            size="xs"
+            loading={leaving}
+            onClick={() => connect({ ...(chooseAccount ? { chooseAccount } : {}), ...as })}
+          >
             {again}
           </Button>
         )}

@@ -1,7 +1,9 @@
 // How connecting an account ended: read from the address that the browser comes back to, and said in words. Pure.
-import { CONNECT_RESULTS, type ConnectResult, type InboxAnswer } from '../../../worker/contract/inboxes'
+import type { ConnectResult, InboxAnswer, MailboxKind } from '../../../worker/contract/inboxes'
 import { isEmail } from '../../lib/form'
-import { isPermission, PERMISSION_LABEL, type Permission } from './google-access'
+import { isPermission, PERMISSION_LABEL, type Permission } from './account-access'
+import { failureText } from './connect-failures'
+import { accountOf, mailboxKind, VENDOR_NAME, vendorOf } from './vendors'
 
 /** The search parameters of a return. Whoever can make a person follow a link can write them: they choose words, nothing else. */
 export type ConnectSearch = {
@@ -12,18 +14,36 @@ export type ConnectSearch = {
   missing?: string
   /** a code, after `failed` */
   reason?: string
+  /** whose mailbox was asked for, where that was not the person's own */
+  mailbox?: MailboxKind
+}
+
+/** Every result, once: the contract's own list would bring its schemas onto the first screen. */
+const RESULTS: Record<ConnectResult, true> = {
+  ok: true,
+  denied: true,
+  mismatch: true,
+  missing_scopes: true,
+  address_taken: true,
+  expired: true,
+  failed: true,
+}
+
+function isResult(value: unknown): value is ConnectResult {
+  return typeof value === 'string' && Object.hasOwn(RESULTS, value)
 }
 
 /** Reads them; what it does not know is left out. */
 export function parseConnectSearch(search: Record<string, unknown>): ConnectSearch {
   const { connect, address, missing, reason } = search
-  const result = CONNECT_RESULTS.find((known) => known === connect)
-  if (!result) return {}
+  if (!isResult(connect)) return {}
+  const mailbox = mailboxKind(search.mailbox)
   return {
-    connect: result,
+    connect,
     ...(typeof address === 'string' && address.length <= 320 && isEmail(address) ? { address } : {}),
     ...(typeof missing === 'string' && missingOf(missing).length > 0 ? { missing: missingOf(missing).join(',') } : {}),
     ...(typeof reason === 'string' && /^[a-z][a-z0-9_]{0,63}$/.test(reason) ? { reason } : {}),
+    ...(mailbox ? { mailbox } : {}),
   }
 }
 
@@ -43,36 +63,9 @@ export type ConnectWords = {
   chooseAccount: boolean
   /** the address that the inbox may take instead; null where that is no choice */
   useAddress: string | null
+  /** whether the inbox may be a shared mailbox of the account that signed in */
+  asShared: boolean
 }
-
-/** Why connecting failed, by the callback's codes. */
-const REASONS = new Map([
-  [
-    'not_configured',
-    'Google is not set up on this server. Ask whoever runs it to set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET; see docs/operations.md.',
-  ],
-  ['not_allowed', 'Only owners and admins may connect inboxes.'],
-  ['inbox_changed', 'The inbox was archived or changed meanwhile.'],
-  [
-    'google_refused',
-    'Google refused the sign-in. Try again; if it happens again, whoever runs this server has to check its OAuth client at Google: id, secret and redirect address.',
-  ],
-  ['google_unreachable', 'Google could not be reached. Try again in a few minutes.'],
-  ['admin_policy', 'Your organisation does not allow Postroom. Ask your Google administrator to trust it.'],
-  [
-    'no_mailbox',
-    'Gmail did not open for this account: it has no Gmail mailbox, or the Gmail API is not enabled in the Google project of this server.',
-  ],
-  [
-    'no_refresh_token',
-    'Google gave no lasting access. Remove Postroom at myaccount.google.com/connections, then connect again.',
-  ],
-  [
-    'internal',
-    'Something went wrong on this server. Try again; if it happens again, ask whoever runs it to look at its log.',
-  ],
-])
-const UNKNOWN_REASON = 'Google did not finish the sign-in. Try again in a few minutes.'
 
 /**
  * What to tell a person, or null: nothing to tell. "Connected" is only said of an inbox whose status proves it.
@@ -80,28 +73,24 @@ const UNKNOWN_REASON = 'Google did not finish the sign-in. Try again in a few mi
  */
 export function connectWords(search: ConnectSearch, inbox: Target | null): ConnectWords | null {
   if (search.connect === 'expired') return EXPIRED
-  if (search.connect === 'failed') return failure(search.reason)
+  if (search.connect === 'failed') {
+    const text = failureText(search.reason, inbox && vendorOf(inbox))
+    return { ...PLAIN, title: 'Connecting did not work', text, chooseAccount: search.reason === 'mailbox_denied' }
+  }
   return inbox && aboutInbox(search, inbox)
 }
 
-type Target = Pick<InboxAnswer, 'emailAddress' | 'status'>
-const PLAIN = { good: false, list: [], again: 'Try again', chooseAccount: false, useAddress: null }
+type Target = Pick<InboxAnswer, 'emailAddress' | 'status' | 'connectionType' | 'connection'>
+const PLAIN = { good: false, list: [], again: 'Try again', chooseAccount: false, useAddress: null, asShared: false }
 const EXPIRED: ConnectWords = {
   ...PLAIN,
   title: 'This sign-in is no longer valid',
   text: 'Connecting has to be finished within ten minutes, once, by the person and in the browser that started it. Nothing has changed.',
 }
 
-function failure(reason: string | undefined): ConnectWords {
-  const known = REASONS.get(reason ?? '')
-  return {
-    ...PLAIN,
-    title: 'Connecting did not work',
-    text: `${known ?? UNKNOWN_REASON} Nothing has changed.${reason && !known ? ` (${reason})` : ''}`,
-  }
-}
-
-function aboutInbox({ connect, address, missing }: ConnectSearch, inbox: Target): ConnectWords | null {
+function aboutInbox({ connect, address, missing, mailbox }: ConnectSearch, inbox: Target): ConnectWords | null {
+  const vendor = vendorOf(inbox) ?? 'google'
+  const kind = mailbox ?? accountOf(inbox)?.kind ?? 'own'
   switch (connect) {
     case 'ok':
       if (inbox.status !== 'connected') return null
@@ -109,13 +98,13 @@ function aboutInbox({ connect, address, missing }: ConnectSearch, inbox: Target)
         ...PLAIN,
         good: true,
         title: `Connected to ${inbox.emailAddress}`,
-        text: 'New mail becomes tickets by itself, and replies are sent through this account.',
+        text: `New mail becomes tickets by itself, and replies are sent through this ${kind === 'own' ? 'account' : 'mailbox'}.`,
         again: null,
       }
     case 'denied':
       return {
         ...PLAIN,
-        title: 'Google did not give Postroom access',
+        title: `${VENDOR_NAME[vendor]} did not give Postroom access`,
         text: 'The sign-in was cancelled, or an administrator of your organisation does not allow it. Nothing has changed.',
       }
     case 'mismatch':
@@ -126,16 +115,17 @@ function aboutInbox({ connect, address, missing }: ConnectSearch, inbox: Target)
           address
             ? 'Give the inbox the other address, or try again and choose the right account.'
             : 'Try again and choose the right account.'
-        }`,
+        }${vendor === 'microsoft' ? ` If ${inbox.emailAddress} is a shared mailbox that this account may open, say so.` : ''}`,
         chooseAccount: true,
         useAddress: address ?? null,
+        asShared: vendor === 'microsoft' && kind === 'own',
       }
     case 'missing_scopes':
       return {
         ...PLAIN,
         title: 'A permission is missing',
-        text: 'Postroom needs all of the permissions it asks for. Nothing was stored. Connect again and leave every box ticked. Not ticked:',
-        list: missingOf(missing ?? 'read,send').map((permission) => PERMISSION_LABEL[permission]),
+        text: `Postroom needs all of the permissions it asks for. Nothing was stored. ${MISSING[vendor]}`,
+        list: missingOf(missing ?? 'read,send').map((permission) => PERMISSION_LABEL[kind][permission]),
         again: 'Connect again',
       }
     case 'address_taken':
@@ -148,4 +138,9 @@ function aboutInbox({ connect, address, missing }: ConnectSearch, inbox: Target)
     default:
       return null
   }
+}
+
+const MISSING = {
+  google: 'Connect again and leave every box ticked. Not ticked:',
+  microsoft: 'Ask an administrator of your directory to allow them, then connect again. Not given:',
 }

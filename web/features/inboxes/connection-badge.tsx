@@ -1,22 +1,26 @@
 // How an inbox is connected, and whether its mail is pushed or polled: small badges with a word each.
 import { Badge, Group } from '@mantine/core'
-import { IconBolt, IconBrandGoogle, IconMailForward, IconRefresh, IconServer } from '@tabler/icons-react'
+import { IconBolt, IconMailForward, IconRefresh, IconServer } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import type { InboxAnswer } from '../../../worker/contract/inboxes'
 import { deliveryWords } from './delivery-words'
+import { VendorIcon } from './vendor-icon'
+import { VENDOR_NAME, vendorOf } from './vendors'
 
-const TYPES: Partial<Record<InboxAnswer['connectionType'], { label: string; icon: ReactNode }>> = {
+const TYPES: Record<InboxAnswer['connectionType'], { label: string; icon: ReactNode }> = {
   imap: { label: 'IMAP', icon: <IconServer size={12} aria-hidden /> },
-  google: { label: 'Google', icon: <IconBrandGoogle size={12} aria-hidden /> },
+  google: { label: VENDOR_NAME.google, icon: <VendorIcon vendor="google" size={12} /> },
+  microsoft: { label: VENDOR_NAME.microsoft, icon: <VendorIcon vendor="microsoft" size={12} /> },
   forward: { label: 'Forwarding', icon: <IconMailForward size={12} aria-hidden /> },
 }
 
 export function ConnectionBadges({ inbox }: { inbox: InboxAnswer }) {
   const type = TYPES[inbox.connectionType]
-  const mode = inbox.connectionType === 'google' ? deliveryWords(inbox).mode : null
+  const vendor = vendorOf(inbox)
+  const mode = vendor && deliveryWords(inbox, vendor).mode
   return (
     <Group gap={6} my={4}>
-      {type && <WordBadge icon={type.icon}>{type.label}</WordBadge>}
+      <WordBadge icon={type.icon}>{type.label}</WordBadge>
       {mode === 'Push' && <WordBadge icon={<IconBolt size={12} aria-hidden />}>Push</WordBadge>}
       {mode === 'Polling' && (
         <WordBadge icon={<IconRefresh size={12} aria-hidden />}>

@@ -1,4 +1,4 @@
-// How new mail of a Google inbox is noticed: by push or by polling, when last, and what keeps push from working.
+// How new mail of an account's inbox is noticed: by push or by polling, when last, and what keeps push from working.
 import { Alert, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
@@ -8,9 +8,10 @@ import { StateBadge } from '../../components/state-badge'
 import { Time, useNow } from '../../lib/time'
 import { deliveryWords, throttledUntil } from './delivery-words'
 import classes from './inboxes.module.css'
+import type { Vendor } from './vendors'
 
-export function DeliverySection({ inbox }: { inbox: InboxAnswer }) {
-  const words = deliveryWords(inbox)
+export function DeliverySection({ inbox, vendor }: { inbox: InboxAnswer; vendor: Vendor }) {
+  const words = deliveryWords(inbox, vendor)
   const until = throttledUntil(inbox, useNow())
   const { lastPushAt, expiresAt, nextPollAt, problem } = inbox.delivery
   return (

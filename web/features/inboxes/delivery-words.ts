@@ -1,5 +1,6 @@
-// How new mail of a Google inbox is noticed, and what holds it up, in words. Pure; the current time is passed in.
+// How new mail of an account's inbox is noticed, and what holds it up, in words. Pure; the current time is passed in.
 import type { InboxAnswer } from '../../../worker/contract/inboxes'
+import { VENDOR_NAME, type Vendor } from './vendors'
 
 type Inbox = Pick<InboxAnswer, 'delivery' | 'status' | 'statusDetail' | 'pausedAt' | 'archivedAt'>
 
@@ -9,8 +10,9 @@ export type DeliveryWords = {
   text: string
 }
 
-/** What is known to work: push only once Google has announced something, and nothing while checks fail. */
-export function deliveryWords(inbox: Inbox): DeliveryWords {
+/** What is known to work: push only once the vendor has proven that it can announce something, and nothing while checks fail. */
+export function deliveryWords(inbox: Inbox, vendor: Vendor): DeliveryWords {
+  const name = VENDOR_NAME[vendor]
   if (!isChecked(inbox)) {
     const retried = inbox.status === 'error' && !inbox.pausedAt && !inbox.archivedAt
     const text = retried
@@ -20,17 +22,23 @@ export function deliveryWords(inbox: Inbox): DeliveryWords {
   }
   const { mode, pollSeconds, expiresAt, problem, lastPushAt } = inbox.delivery
   if (mode === 'push') {
-    return { mode: 'Push', text: 'Google announces new mail, so it arrives within seconds.' }
+    return { mode: 'Push', text: `${name} announces new mail, so it arrives within seconds.` }
   }
   const every = pollSeconds ? `Postroom checks for new mail every ${pollSeconds} s.` : 'Postroom checks for new mail.'
   const why = problem
     ? ''
     : expiresAt === null
-      ? ' Google can announce it within seconds once push is set up on this server; docs/operations.md says how.'
+      ? ` ${name} can announce it within seconds ${ONCE[vendor]}`
       : lastPushAt === null
         ? ' Push is set up and waits for its first announcement.'
-        : ' Google was asked to announce it, but lately has not; checking goes on until it does.'
+        : ` ${name} was asked to announce it, but lately has not; checking goes on until it does.`
   return { mode: 'Polling', text: `${every}${why}` }
+}
+
+/** What has to be so before the vendor can announce anything. */
+const ONCE: Record<Vendor, string> = {
+  google: 'once push is set up on this server; docs/operations.md says how.',
+  microsoft: 'where it can reach this server; docs/operations.md says how.',
 }
 
 /** Whether the inbox is being checked for mail, by whatever way. */

@@ -5,7 +5,7 @@ import { IMPORT_CHOICES } from './import-choices'
 import type { NewInboxValues } from './use-add-inbox'
 
 export type DetailsForm = UseFormReturnType<
-  Pick<NewInboxValues, 'type' | 'email' | 'name' | 'displayName'> & { importDays: string }
+  Pick<NewInboxValues, 'type' | 'kind' | 'email' | 'name' | 'displayName'> & { importDays: string }
 >
 
 /** `suggested`: the name that an empty field stands for. */

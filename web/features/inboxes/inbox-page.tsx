@@ -15,16 +15,17 @@ import { count } from '../../lib/format'
 import { ApiError } from '../../lib/http'
 import { notifyDone, notifyError } from '../../lib/notify'
 import { useMay } from '../session/session-context'
+import { accessEnded } from './account-access'
+import { AccountSection } from './account-section'
 import { inboxQuery, useDiagnose, useInboxAction, useSyncNow, useUpdateInbox } from './api'
 import { CheckSteps } from './check-steps'
 import { ConnectResultAlert } from './connect-result-alert'
 import { DeliverySection } from './delivery-section'
-import { accessEnded } from './google-access'
-import { GoogleSection } from './google-section'
 import { IMPORT_CHOICES } from './import-choices'
 import { InboxFacts, InboxNotice, InboxState } from './inbox-status'
 import { PartWithInbox } from './part-with-inbox'
 import { ServersSection } from './servers-section'
+import { accountOf, VENDOR_NAME, vendorOf } from './vendors'
 
 const route = getRouteApi('/app/inboxes/$inboxId')
 
@@ -47,6 +48,7 @@ export function InboxPage() {
       </Page>
     )
   }
+  const vendor = vendorOf(inbox.data)
   return (
     <Page
       key={inboxId}
@@ -67,18 +69,14 @@ export function InboxPage() {
     >
       {mayManage && <ConnectResultAlert inbox={inbox.data} search={search} />}
       <StatusSection inbox={inbox.data} mayManage={mayManage} />
-      {inbox.data.connectionType === 'google' && !accessEnded(inbox.data) && !inbox.data.archivedAt && (
-        <DeliverySection inbox={inbox.data} />
+      {vendor && !accessEnded(inbox.data) && !inbox.data.archivedAt && (
+        <DeliverySection inbox={inbox.data} vendor={vendor} />
       )}
       {inbox.data.connectionType === 'forward' && <ForwardSection address={inbox.data.emailAddress} />}
       {mayManage && !inbox.data.archivedAt && (
         <>
           <div id="connection">
-            {inbox.data.connectionType === 'google' ? (
-              <GoogleSection inbox={inbox.data} />
-            ) : (
-              <ServersSection inbox={inbox.data} />
-            )}
+            {vendor ? <AccountSection inbox={inbox.data} vendor={vendor} /> : <ServersSection inbox={inbox.data} />}
           </div>
           <SettingsSection inbox={inbox.data} />
         </>
@@ -95,8 +93,9 @@ function StatusSection({ inbox, mayManage }: { inbox: InboxAnswer; mayManage: bo
   const sync = useSyncNow(inbox.id)
   const act = useInboxAction(inbox.id)
   const diagnose = useDiagnose(inbox.id)
-  const receiving = inbox.connection?.imap ?? inbox.connection?.google
-  const fetches = inbox.connectionType !== 'forward' && receiving !== undefined && !inbox.archivedAt
+  const vendor = vendorOf(inbox)
+  const receiving = inbox.connection?.imap ?? accountOf(inbox)
+  const fetches = inbox.connectionType !== 'forward' && receiving !== null && !inbox.archivedAt
   const locked = accessEnded(inbox)
   return (
     <Section title="Status" lead={inbox.emailAddress} actions={<InboxState inbox={inbox} />}>
@@ -141,7 +140,7 @@ function StatusSection({ inbox, mayManage }: { inbox: InboxAnswer; mayManage: bo
         <Stack mt="md">
           <CheckSteps
             check={diagnose}
-            running={`Asking ${inbox.connectionType === 'google' ? 'Google' : 'the servers'}. This takes up to half a minute.`}
+            running={`Asking ${vendor ? VENDOR_NAME[vendor] : 'the servers'}. This takes up to half a minute.`}
           />
         </Stack>
       )}

@@ -8,10 +8,11 @@ import { count } from '../../lib/format'
 import { notifyDone, notifyError } from '../../lib/notify'
 import { Time, useNow } from '../../lib/time'
 import { useMay } from '../session/session-context'
+import { accessNeeded } from './account-access'
 import { useInboxAction } from './api'
-import { ConnectGoogleButton } from './connect-google-button'
+import { ConnectAccountButton } from './connect-account-button'
 import { throttledUntil } from './delivery-words'
-import { accessNeeded } from './google-access'
+import { accountOf, VENDOR_NAME, vendorOf } from './vendors'
 
 export function InboxState({ inbox }: { inbox: InboxAnswer }) {
   const now = useNow()
@@ -81,9 +82,12 @@ export function InboxNotice({ inbox, onPage }: { inbox: InboxAnswer; onPage: boo
   const until = throttledUntil(inbox, useNow())
   const detail = inbox.statusDetail
   const access = accessNeeded(inbox)
-  const fallback = access ? 'No Google account is connected.' : null
+  const vendor = vendorOf(inbox)
+  const fallback = access && vendor ? `No ${VENDOR_NAME[vendor]} account is connected.` : null
   const message = detail?.message ?? (inbox.status === 'error' ? inbox.lastError : null) ?? fallback
   if (!message || inbox.archivedAt) return null
+  // Whose mailbox a Microsoft inbox opens is asked on its page, until that is stored.
+  const asks = access !== null && vendor === 'microsoft' && accountOf(inbox) === null
   const bad = inbox.status === 'error' || inbox.pauseReason === 'auth_failure'
   const target = { to: '/inboxes/$inboxId', params: { inboxId: inbox.id }, hash: 'connection' } as const
   return (
@@ -120,10 +124,15 @@ export function InboxNotice({ inbox, onPage }: { inbox: InboxAnswer; onPage: boo
             Resume
           </Button>
         )}
-        {mayManage && access && (
-          <ConnectGoogleButton inboxId={inbox.id} size="xs">
-            {access === 'connect' ? 'Connect with Google' : 'Reconnect'}
-          </ConnectGoogleButton>
+        {mayManage && access && vendor && !asks && (
+          <ConnectAccountButton inbox={inbox} size="xs">
+            {access === 'connect' ? `Connect with ${VENDOR_NAME[vendor]}` : 'Reconnect'}
+          </ConnectAccountButton>
+        )}
+        {mayManage && asks && !onPage && (
+          <ButtonLink size="xs" {...target}>
+            Connect
+          </ButtonLink>
         )}
         {mayManage && !access && detail?.action === 'reconnect' && (
           <ButtonLink size="xs" {...target}>

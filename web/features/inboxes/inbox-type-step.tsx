@@ -17,6 +17,12 @@ const CHOICES: { value: Type; label: string; description: string }[] = [
       'Sign in with Google, no password to type. New mail can be pushed within seconds, and replies are sent by Gmail itself.',
   },
   {
+    value: 'microsoft',
+    label: 'Microsoft 365 (Outlook or Exchange Online)',
+    description:
+      'Sign in with Microsoft, for your own mailbox or a shared one. New mail can be pushed within seconds, and replies are sent by Outlook itself.',
+  },
+  {
     value: 'forward',
     label: 'Forwarding address',
     description:

@@ -2,7 +2,6 @@
 // connection keeps everything typed, and trying again uses the same record.
 import { Alert, Button, Group, Paper, Stack, Stepper, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { IconBrandGoogle } from '@tabler/icons-react'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { Page } from '../../components/page'
@@ -14,25 +13,49 @@ import { connectionErrors, connectionValues } from './connection-form'
 import { GoogleDetails } from './google-details'
 import { InboxNaming } from './inbox-naming'
 import { InboxTypeStep } from './inbox-type-step'
+import { MicrosoftDetails } from './microsoft-details'
 import { nameFrom } from './new-inbox-names'
 import { type NewInboxValues, useAddInbox } from './use-add-inbox'
+import { VendorIcon } from './vendor-icon'
+import { isVendor, VENDOR_NAME, type Vendor } from './vendors'
 
-/** A Google account brings its servers along, so there is less to ask. */
-const STEPS = { imap: ['Type', 'Details', 'Name'], forward: ['Type', 'Details', 'Name'], google: ['Type', 'Account'] }
-const DONE = { imap: 'Save and connect', forward: 'Save inbox', google: 'Connect with Google' }
+type Type = NewInboxValues['type']
+
+/** An account brings its servers along, so there is less to ask. */
+const STEPS: Record<Type, string[]> = {
+  imap: ['Type', 'Details', 'Name'],
+  forward: ['Type', 'Details', 'Name'],
+  google: ['Type', 'Account'],
+  microsoft: ['Type', 'Account'],
+}
+const DONE: Record<Type, string> = {
+  imap: 'Save and connect',
+  forward: 'Save inbox',
+  google: 'Connect with Google',
+  microsoft: 'Connect with Microsoft',
+}
 
 export function NewInboxPage() {
   const navigate = useNavigate()
   const [step, setStep] = useState(0)
   const details = useForm({
-    initialValues: { type: 'imap' as NewInboxValues['type'], email: '', name: '', displayName: '', importDays: '30' },
+    initialValues: {
+      type: 'imap' as Type,
+      kind: 'own' as NewInboxValues['kind'],
+      email: '',
+      name: '',
+      displayName: '',
+      importDays: '30',
+    },
     validate: { email: rules.email },
   })
   const connection = useForm({ initialValues: connectionValues(null) })
   const { type } = details.values
   const steps = STEPS[type]
+  const vendor = isVendor(type) ? type : null
   const receives = type === 'imap'
   const autoconfig = useAutoconfig(details.values.email, connection, receives && step === 1)
+  const better = BETTER.get(autoconfig?.imap?.host ?? '')
   const add = useAddInbox()
 
   const next = () => {
@@ -41,7 +64,7 @@ export function NewInboxPage() {
   }
   const detailsAreRight = () => {
     const emailWrong = details.validateField('email').hasError
-    const errors = type === 'google' ? {} : connectionErrors(connection.values, receives)
+    const errors = vendor ? {} : connectionErrors(connection.values, receives)
     connection.setErrors(errors)
     return !emailWrong && Object.keys(errors).length === 0
   }
@@ -95,7 +118,8 @@ export function NewInboxPage() {
             {add.error && <ConnectFailure error={add.error} />}
             {step === 0 && <InboxTypeStep value={type} onChange={(chosen) => details.setFieldValue('type', chosen)} />}
             {step === 1 && type === 'google' && <GoogleDetails form={details} />}
-            {step === 1 && type !== 'google' && (
+            {step === 1 && type === 'microsoft' && <MicrosoftDetails form={details} />}
+            {step === 1 && !vendor && (
               <>
                 <TextInput
                   label="Email"
@@ -108,9 +132,7 @@ export function NewInboxPage() {
                   {...details.getInputProps('email')}
                 />
                 {receives && <AutoconfigHint suggestion={autoconfig} />}
-                {autoconfig?.imap?.host === 'imap.gmail.com' && (
-                  <GoogleInstead onChoose={() => details.setFieldValue('type', 'google')} />
-                )}
+                {better && <BetterWay vendor={better} onChoose={() => details.setFieldValue('type', better)} />}
                 <ConnectionFields form={connection} receives={receives} inbox={null} />
               </>
             )}
@@ -130,7 +152,7 @@ export function NewInboxPage() {
                 <Button
                   type="submit"
                   loading={add.isPending || add.isSuccess}
-                  leftSection={type === 'google' && step > 0 ? <IconBrandGoogle size={18} /> : null}
+                  leftSection={vendor && step > 0 ? <VendorIcon vendor={vendor} size={18} /> : null}
                 >
                   {step < steps.length - 1 ? 'Continue' : DONE[type]}
                 </Button>
@@ -143,16 +165,27 @@ export function NewInboxPage() {
   )
 }
 
-/** Somebody who types a Google address into the password form is told of the better way. */
-function GoogleInstead({ onChoose }: { onChoose: () => void }) {
+/** Servers whose mailboxes are better connected by signing in. */
+const BETTER = new Map<string, Vendor>([
+  ['imap.gmail.com', 'google'],
+  ['outlook.office365.com', 'microsoft'],
+])
+const WHY: Record<Vendor, string> = {
+  google: 'Signed in with Google it needs no app password, and new mail can be pushed within seconds.',
+  microsoft: 'Microsoft takes no passwords from mail programs any more. Sign in with Microsoft instead.',
+}
+
+/** Somebody who types such an address into the password form is told of the better way. */
+function BetterWay({ vendor, onChoose }: { vendor: Vendor; onChoose: () => void }) {
+  const name = VENDOR_NAME[vendor]
   return (
-    <Alert color="gray" icon={<IconBrandGoogle />} title="This mailbox is with Google">
+    <Alert color="gray" icon={<VendorIcon vendor={vendor} />} title={`This mailbox is with ${name}`}>
       <Group justify="space-between" gap="sm">
         <Text size="sm" flex="1 1 14rem">
-          Signed in with Google it needs no app password, and new mail can be pushed within seconds.
+          {WHY[vendor]}
         </Text>
         <Button size="xs" variant="default" onClick={onChoose}>
-          Use Google instead
+          Use {name} instead
         </Button>
       </Group>
     </Alert>

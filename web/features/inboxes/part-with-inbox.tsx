@@ -9,6 +9,7 @@ import { count } from '../../lib/format'
 import { ApiError, messageOf } from '../../lib/http'
 import { notifyDone, notifyError } from '../../lib/notify'
 import { type InboxAction, inboxesQuery, type OpenTickets, useDeleteInbox, useInboxAction } from './api'
+import { accountOf, type Vendor, vendorOf } from './vendors'
 
 type Question = { title: string; text: string; yes: string; done: string }
 const QUESTIONS: Partial<Record<InboxAction, Question>> = {
@@ -26,20 +27,29 @@ const QUESTIONS: Partial<Record<InboxAction, Question>> = {
   },
 }
 
-const DISCONNECT_GOOGLE: Question = {
-  title: 'Disconnect this inbox?',
-  text: 'This gives the access to the Google account back and stops fetching. Tickets and mail stay. You can connect it again.',
-  yes: 'Disconnect',
-  done: 'Disconnected. The access to the Google account is given back.',
+const DISCONNECT_ACCOUNT: Record<Vendor, Question> = {
+  google: {
+    title: 'Disconnect this inbox?',
+    text: 'This gives the access to the Google account back and stops fetching. Tickets and mail stay. You can connect it again.',
+    yes: 'Disconnect',
+    done: 'Disconnected. The access to the Google account is given back.',
+  },
+  microsoft: {
+    title: 'Disconnect this inbox?',
+    text: 'This forgets the access to the mailbox and stops fetching. Tickets and mail stay. You can connect it again. Microsoft keeps the permission itself on its list until it is removed there.',
+    yes: 'Disconnect',
+    done: 'Disconnected. The access to the mailbox is forgotten.',
+  },
 }
 
 export function PartWithInbox({ inbox }: { inbox: InboxAnswer }) {
   const [asking, setAsking] = useState<'disconnect' | 'archive' | 'delete' | null>(null)
   const act = useInboxAction(inbox.id)
-  const connected = inbox.connection && (inbox.connection.imap || inbox.connection.smtp || inbox.connection.google)
+  const vendor = vendorOf(inbox)
+  const connected = inbox.connection?.imap ?? inbox.connection?.smtp ?? accountOf(inbox)
   const question =
-    asking === 'disconnect' && inbox.connectionType === 'google'
-      ? DISCONNECT_GOOGLE
+    asking === 'disconnect' && vendor
+      ? DISCONNECT_ACCOUNT[vendor]
       : asking && asking !== 'delete'
         ? QUESTIONS[asking]
         : undefined

@@ -1,22 +1,30 @@
-// The permissions that a Google connection needs: what for, or whether each was given.
+// The permissions that an account's connection needs: what for, or whether each was given.
 import { List, Text, ThemeIcon } from '@mantine/core'
 import { IconCheck, IconKey, IconX } from '@tabler/icons-react'
-import { isGranted, PERMISSION_LABEL, PERMISSION_REASON, PERMISSIONS } from './google-access'
+import type { MailboxKind } from '../../../worker/contract/inboxes'
+import { isGranted, PERMISSION_LABEL, PERMISSIONS, permissionReason } from './account-access'
+import type { Vendor } from './vendors'
 
-/** `scopes`: what was granted; null: nothing was asked yet, so the list says why each will be. */
-export function Permissions({ scopes }: { scopes: readonly string[] | null }) {
+type Props = {
+  vendor: Vendor
+  kind: MailboxKind
+  /** what was granted; null: nothing was asked yet, so the list says why each will be */
+  scopes: readonly string[] | null
+}
+
+export function Permissions({ vendor, kind, scopes }: Props) {
   return (
     <List spacing={6} size="sm" p={0} center={scopes !== null} aria-label="Permissions">
       {PERMISSIONS.map((permission) => {
         const granted = scopes === null ? null : isGranted(permission, scopes)
         return (
           <List.Item key={permission} icon={<PermissionIcon granted={granted} />}>
-            <b>{PERMISSION_LABEL[permission]}</b>
-            {granted === null && ` ${PERMISSION_REASON[permission]}`}
+            <b>{PERMISSION_LABEL[kind][permission]}</b>
+            {granted === null && ` ${permissionReason(permission, vendor)}`}
             {granted === false && (
               <Text span size="sm" c="var(--tone-bad)">
                 {' '}
-                was not given. Reconnect and leave every box ticked.
+                was not given. {REMEDY[vendor]}
               </Text>
             )}
           </List.Item>
@@ -24,6 +32,11 @@ export function Permissions({ scopes }: { scopes: readonly string[] | null }) {
       })}
     </List>
   )
+}
+
+const REMEDY: Record<Vendor, string> = {
+  google: 'Reconnect and leave every box ticked.',
+  microsoft: 'Ask an administrator of your directory to allow it, then reconnect.',
 }
 
 function PermissionIcon({ granted }: { granted: boolean | null }) {

@@ -2,12 +2,16 @@
 // refused connection does not make a second inbox.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
-import type { InboxAnswer } from '../../../worker/contract/inboxes'
-import { connectInbox, createInbox, deleteInbox, startGoogleConnect, updateInbox } from './api'
+import type { InboxAnswer, MailboxKind } from '../../../worker/contract/inboxes'
+import { connectInbox, createInbox, deleteInbox, startConnect, updateInbox } from './api'
+import { connectBody } from './connect-body'
 import { type ConnectionValues, connectionBody } from './connection-form'
+import { isVendor, VENDOR_NAME } from './vendors'
 
 export type NewInboxValues = {
-  type: 'imap' | 'google' | 'forward'
+  type: InboxAnswer['connectionType']
+  /** of a Microsoft inbox */
+  kind: MailboxKind
   email: string
   name: string
   displayName: string
@@ -27,9 +31,10 @@ export function useAddInbox() {
       setProgress('Making the inbox…')
       const inbox = await recordOf(values, made.current)
       made.current = inbox
-      if (values.type === 'google') {
-        setProgress('Going to Google…')
-        return { inbox, leaveTo: (await startGoogleConnect(inbox.id, {})).url }
+      if (isVendor(values.type)) {
+        setProgress(values.kind === 'app' ? 'Opening the mailbox…' : `Going to ${VENDOR_NAME[values.type]}…`)
+        const { url } = await startConnect(values.type, inbox.id, connectBody(inbox, { kind: values.kind }))
+        return { inbox, leaveTo: url }
       }
       const body = connectionBody(values.connection, values.type === 'imap')
       if (!body.imap && !body.smtp) return { inbox, leaveTo: null }

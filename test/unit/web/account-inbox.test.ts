@@ -1,7 +1,8 @@
-// A Google inbox in words: what it needs of a person, how its mail is noticed, when it is throttled.
+// An account's inbox in words: what it needs of a person, how its mail is noticed, when it is throttled.
 import { describe, expect, it } from 'vitest'
+import { accessEnded, accessNeeded, isGranted } from '../../../web/features/inboxes/account-access'
+import { connectBody } from '../../../web/features/inboxes/connect-body'
 import { deliveryWords, throttledUntil } from '../../../web/features/inboxes/delivery-words'
-import { accessEnded, accessNeeded, isGranted } from '../../../web/features/inboxes/google-access'
 import { reasonInWords } from '../../../web/features/inboxes/ledger-words'
 import type { InboxAnswer } from '../../../worker/contract/inboxes'
 
@@ -29,7 +30,7 @@ function inbox(change: Partial<InboxAnswer> = {}) {
   }
 }
 
-describe('what a Google inbox asks of a person', () => {
+describe('what an account asks of a person', () => {
   it('is to be connected first, and to be connected again later', () => {
     expect(accessNeeded(inbox({ status: 'disconnected', connectedAt: null }))).toBe('connect')
     expect(accessNeeded(inbox({ status: 'disconnected' }))).toBe('reconnect')
@@ -37,7 +38,7 @@ describe('what a Google inbox asks of a person', () => {
     expect(accessNeeded(inbox({ status: 'error', statusDetail: refused }))).toBe('reconnect')
   })
 
-  it('is nothing while it works, waits, is archived or has no Google account', () => {
+  it('is nothing while it works, waits, is archived or has no account', () => {
     const waits = { code: 'rate_limited', message: 'Slow down.', action: 'wait' as const }
     expect(accessNeeded(inbox())).toBeNull()
     expect(accessNeeded(inbox({ statusDetail: waits }))).toBeNull()
@@ -58,32 +59,97 @@ describe('what a Google inbox asks of a person', () => {
     expect(isGranted('read', ['https://www.googleapis.com/auth/gmail.readonly'])).toBe(true)
     expect(isGranted('send', ['https://mail.google.com/'])).toBe(true)
   })
+
+  it("reads Microsoft's permissions however they are spelled", () => {
+    expect(isGranted('read', ['Mail.Read', 'User.Read'])).toBe(true)
+    expect(isGranted('read', ['https://graph.microsoft.com/mail.read.shared'])).toBe(true)
+    expect(isGranted('read', ['Mail.ReadWrite'])).toBe(true)
+    expect(isGranted('send', ['Mail.Send.Shared'])).toBe(true)
+    expect(isGranted('send', ['Mail.Read', 'offline_access'])).toBe(false)
+    expect(isGranted('read', ['Mail.ReadBasic'])).toBe(false)
+  })
+
+  it('is the same of a Microsoft account', () => {
+    const refused = { code: 'oauth_refresh_failed', message: 'Sign in again.', action: 'reconnect' as const }
+    const microsoft = { connectionType: 'microsoft' as const }
+    expect(accessNeeded(inbox({ ...microsoft, status: 'error', statusDetail: refused }))).toBe('reconnect')
+    expect(accessEnded(inbox({ ...microsoft, status: 'disconnected' }))).toBe(true)
+  })
+})
+
+describe('what connecting asks of the API', () => {
+  const microsoft = {
+    id: 'inb_1',
+    connectionType: 'microsoft' as const,
+    emailAddress: 'info@contoso.example',
+    connection: null,
+  }
+  const stored = {
+    microsoft: {
+      kind: 'shared' as const,
+      address: 'info@contoso.example',
+      account: 'anna@contoso.example',
+      profileId: 'msp_1',
+      clientId: 'client',
+      directory: 'common',
+      scopes: [],
+      grantedAt: NOW,
+    },
+  }
+
+  it("is the person's own mailbox where nothing else was said", () => {
+    expect(connectBody(microsoft, {})).toEqual({ mailbox: { kind: 'own' } })
+  })
+
+  it('is the same mailbox again when it is reconnected', () => {
+    expect(connectBody({ ...microsoft, connection: stored }, {})).toEqual({
+      returnTo: '/inboxes/inb_1?mailbox=shared',
+      mailbox: { kind: 'shared', address: 'info@contoso.example' },
+    })
+    expect(connectBody({ ...microsoft, connection: stored }, { kind: 'own' }).mailbox).toEqual({ kind: 'own' })
+  })
+
+  it("says nothing of mailboxes to Google, which knows none but the account's", () => {
+    expect(connectBody({ ...microsoft, connectionType: 'google' }, { chooseAccount: true })).toEqual({
+      chooseAccount: true,
+    })
+  })
 })
 
 describe('how new mail is noticed', () => {
   it('is push only when the server says so', () => {
-    expect(deliveryWords(inbox({ delivery: { ...poll, mode: 'push', pollSeconds: null } })).mode).toBe('Push')
-    expect(deliveryWords(inbox())).toMatchObject({ mode: 'Polling' })
-    expect(deliveryWords(inbox()).text).toContain('every 60 s')
+    expect(deliveryWords(inbox({ delivery: { ...poll, mode: 'push', pollSeconds: null } }), 'google').mode).toBe('Push')
+    expect(deliveryWords(inbox(), 'google')).toMatchObject({ mode: 'Polling' })
+    expect(deliveryWords(inbox(), 'google').text).toContain('every 60 s')
   })
 
   it('says why it is polling: no topic, no announcement yet, none any more', () => {
     const expiresAt = '2026-11-27T12:00:00.000Z'
-    expect(deliveryWords(inbox()).text).toContain('docs/operations.md')
-    expect(deliveryWords(inbox({ delivery: { ...poll, expiresAt } })).text).toContain('first announcement')
+    expect(deliveryWords(inbox(), 'google').text).toContain('docs/operations.md')
+    expect(deliveryWords(inbox({ delivery: { ...poll, expiresAt } }), 'google').text).toContain('first announcement')
     const lastPushAt = '2026-11-20T10:00:00.000Z'
-    expect(deliveryWords(inbox({ delivery: { ...poll, expiresAt, lastPushAt } })).text).toContain('lately has not')
-    expect(deliveryWords(inbox({ delivery: { ...poll, problem: 'No grant.' } })).text).not.toContain('operations.md')
+    expect(deliveryWords(inbox({ delivery: { ...poll, expiresAt, lastPushAt } }), 'google').text).toContain(
+      'lately has not',
+    )
+    expect(deliveryWords(inbox({ delivery: { ...poll, problem: 'No grant.' } }), 'google').text).not.toContain(
+      'operations.md',
+    )
+  })
+
+  it('is told of the vendor that does it', () => {
+    const pushed = inbox({ connectionType: 'microsoft', delivery: { ...poll, mode: 'push', pollSeconds: null } })
+    expect(deliveryWords(pushed, 'microsoft').text).toContain('Microsoft announces')
+    expect(deliveryWords(inbox(), 'microsoft').text).toContain('Microsoft can announce')
   })
 
   it('claims neither for an inbox whose checks fail or have stopped', () => {
     const pushed = { ...poll, mode: 'push' as const, pollSeconds: null }
-    expect(deliveryWords(inbox({ status: 'error', delivery: pushed }))).toMatchObject({
+    expect(deliveryWords(inbox({ status: 'error', delivery: pushed }), 'google')).toMatchObject({
       mode: null,
       text: expect.stringContaining('goes on trying'),
     })
     for (const stopped of [{ pausedAt: '2026-11-20T11:00:00.000Z' }, { archivedAt: '2026-11-20T11:00:00.000Z' }]) {
-      expect(deliveryWords(inbox({ ...stopped, delivery: pushed }))).toMatchObject({
+      expect(deliveryWords(inbox({ ...stopped, delivery: pushed }), 'google')).toMatchObject({
         mode: null,
         text: expect.stringContaining('nothing looks'),
       })

@@ -1,0 +1,71 @@
+// Archives or deletes a profile: says what that takes, and who still uses it where that is in the way.
+import { Alert, Button, Group, Modal, Stack, Text } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import type { ProfileAnswer } from '../../../worker/contract/microsoft'
+import { messageOf } from '../../lib/http'
+import { notifyDone } from '../../lib/notify'
+import { type Parting, usePartWithProfile } from './api'
+import { consumerList, usersOf } from './microsoft-words'
+
+const WORDS: Record<Parting, { yes: string; text: string; done: string }> = {
+  archive: {
+    yes: 'Archive',
+    text: 'It stays on the list with its secret, but cannot be chosen to serve anything until it is restored.',
+    done: 'archived',
+  },
+  delete: {
+    yes: 'Delete',
+    text: 'The profile and its client secret are erased here. The app registration at Microsoft stays. This cannot be undone.',
+    done: 'deleted',
+  },
+}
+
+type Props = { profile: ProfileAnswer; how: Parting; onClose: () => void }
+
+export function PartingDialog({ profile, how, onClose }: Props) {
+  const part = usePartWithProfile(profile.id)
+  const words = WORDS[how]
+  // What is known beforehand is said beforehand; the server has the last word.
+  const users = usersOf(part.error) ?? profile.boundConsumers
+  const blocked = users.length > 0
+  const send = () =>
+    part.mutate(how, {
+      onSuccess: () => {
+        notifyDone(`${profile.displayName} is ${words.done}.`)
+        onClose()
+      },
+    })
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={`${words.yes} ${profile.displayName}?`}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
+      <Stack gap="sm">
+        {blocked ? (
+          <Alert color="yellow" icon={<IconAlertTriangle />} role="alert" title={`In use by ${consumerList(users)}`}>
+            Choose another profile there, or take this one away, before you {how} it.
+          </Alert>
+        ) : (
+          <Text size="sm">{words.text}</Text>
+        )}
+        {part.error && !blocked && (
+          <Alert color="red" role="alert">
+            {messageOf(part.error)}
+          </Alert>
+        )}
+        <Group justify="end">
+          <Button variant="default" onClick={onClose}>
+            {blocked ? 'Close' : 'Cancel'}
+          </Button>
+          {!blocked && (
+            <Button color="red" loading={part.isPending} onClick={send}>
+              {words.yes}
+            </Button>
+          )}
+        </Group>
+      </Stack>
+    </Modal>
+  )
+}

@@ -1,0 +1,111 @@
+// Adds or edits a profile. The secret only goes in: left blank, the stored one stays.
+import { Alert, Button, Checkbox, Group, Modal, PasswordInput, Stack, TextInput } from '@mantine/core'
+import { useForm } from '@mantine/form'
+import type { ProfileAnswer } from '../../../worker/contract/microsoft'
+import { fieldErrors } from '../../lib/form'
+import { messageOf } from '../../lib/http'
+import { notifyDone } from '../../lib/notify'
+import { useCreateProfile, useUpdateProfile } from './api'
+import { CAPABILITY_LABEL } from './microsoft-words'
+import { asksReconnect, profileInput, profileRules, profileValues } from './profile-form'
+
+type Props = { profile: ProfileAnswer | null; onClose: () => void }
+
+export function ProfileDialog({ profile, onClose }: Props) {
+  const create = useCreateProfile()
+  const update = useUpdateProfile(profile?.id ?? '')
+  const form = useForm({ initialValues: profileValues(profile), validate: profileRules(profile) })
+  const { error, isPending } = profile ? update : create
+  const { consentRequired } = form.values
+  const submit = form.onSubmit((values) => {
+    const after = {
+      onSuccess: (saved: ProfileAnswer) => {
+        notifyDone(`${saved.displayName} is saved.`)
+        onClose()
+      },
+      onError: (refusal: Error) => form.setErrors(fieldErrors(refusal)),
+    }
+    if (profile) update.mutate(profileInput(values), after)
+    else create.mutate(profileInput(values), after)
+  })
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={profile ? `Edit ${profile.displayName}` : 'Add a Microsoft profile'}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
+      <form onSubmit={submit} noValidate>
+        <Stack gap="sm">
+          {error && (
+            <Alert color="red" role="alert">
+              {messageOf(error)}
+            </Alert>
+          )}
+          <TextInput
+            label="Name"
+            description="What your team calls it"
+            data-autofocus
+            {...form.getInputProps('displayName')}
+          />
+          <TextInput
+            label="Client id"
+            description="Application (client) ID of the app registration"
+            autoComplete="off"
+            spellCheck={false}
+            {...form.getInputProps('clientId')}
+          />
+          <PasswordInput
+            label="Client secret"
+            description={
+              profile?.hasSecret ? 'Leave blank to keep the stored one' : 'The value of the secret, not its id'
+            }
+            autoComplete="new-password"
+            {...form.getInputProps('clientSecret')}
+          />
+          <TextInput
+            label="Directory"
+            description="A tenant id or a domain; or organizations or common, for accounts of any directory"
+            autoComplete="off"
+            autoCapitalize="none"
+            spellCheck={false}
+            {...form.getInputProps('directoryTenant')}
+          />
+          <Checkbox.Group
+            label="Set up for"
+            description="A note of what the registration is meant for"
+            {...form.getInputProps('capabilities')}
+          >
+            <Stack gap={6} mt="xs">
+              {Object.entries(CAPABILITY_LABEL).map(([value, label]) => (
+                <Checkbox key={value} value={value} label={label} />
+              ))}
+            </Stack>
+          </Checkbox.Group>
+          <Checkbox
+            label="An administrator of the directory has to agree first"
+            description="Until that is done, the profile serves nothing"
+            {...form.getInputProps('consentRequired', { type: 'checkbox' })}
+          />
+          {consentRequired && (
+            <Checkbox
+              label="The administrator has agreed"
+              {...form.getInputProps('consentGranted', { type: 'checkbox' })}
+            />
+          )}
+          {asksReconnect(form.values, profile) && (
+            <Alert color="yellow">Inboxes that were connected with this profile will ask to be connected again.</Alert>
+          )}
+          <Group justify="end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={isPending}>
+              {profile ? 'Save profile' : 'Add profile'}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

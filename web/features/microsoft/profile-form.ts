@@ -1,0 +1,52 @@
+// The profile form's values, what the API takes of them, and the rules that spare a round trip. Pure.
+import type { ProfileAnswer } from '../../../worker/contract/microsoft'
+import { rules } from '../../lib/form'
+import type { ProfileInput } from './api'
+
+export type ProfileValues = {
+  displayName: string
+  clientId: string
+  clientSecret: string
+  directoryTenant: string
+  capabilities: string[]
+  consentRequired: boolean
+  consentGranted: boolean
+}
+
+/** The form's start: empty, or what is stored. The stored secret never comes here; blank keeps it. */
+export function profileValues(stored: ProfileAnswer | null): ProfileValues {
+  return {
+    displayName: stored?.displayName ?? '',
+    clientId: stored?.clientId ?? '',
+    clientSecret: '',
+    directoryTenant: stored?.directoryTenant ?? '',
+    capabilities: stored?.capabilities ?? ['mail'],
+    consentRequired: stored?.consent.required ?? false,
+    consentGranted: stored !== null && stored.consent.grantedAt !== null,
+  }
+}
+
+/** What the API takes. Consent that was given to another app or in another directory is none. */
+export function profileInput(values: ProfileValues): ProfileInput {
+  const { consentRequired, consentGranted, capabilities, ...rest } = values
+  return {
+    ...rest,
+    capabilities: capabilities as ProfileInput['capabilities'],
+    consent: { required: consentRequired, granted: consentRequired && consentGranted },
+  }
+}
+
+/** Whether inboxes that are connected with the profile have to be connected again after saving. */
+export function asksReconnect(values: ProfileValues, stored: ProfileAnswer | null): boolean {
+  return stored?.boundConsumers.includes('email') === true && values.clientId.trim() !== stored.clientId
+}
+
+/** Rules by field. A new profile, and one whose secret was erased, needs a secret. */
+export function profileRules(stored: ProfileAnswer | null) {
+  return {
+    displayName: rules.required('The name'),
+    clientId: rules.required('The client id'),
+    clientSecret: (value: string) => (stored?.hasSecret || value.trim() ? null : 'The client secret is missing'),
+    directoryTenant: rules.required('The directory'),
+  }
+}
