@@ -43,9 +43,26 @@ export type FakeMailbox = {
 
 const CHUNK = 256 * 1024
 
-/** `life`: ms that a standing order is good for. `fails`: thrown instead of giving one. */
-export type FakePush = { life: number; fails: ProviderError | null; log: string[]; during: () => Promise<void> }
-export const fakePush = (): FakePush => ({ life: 7 * 86_400_000, fails: null, log: [], during: async () => {} })
+/** `life`: ms that a standing order is good for. `fails`: thrown instead of giving one; `unknown`: thrown by a renewal only. */
+export type FakePush = {
+  life: number
+  fails: ProviderError | null
+  unknown: ProviderError | null
+  /** gives subscriptions, as Graph does; their ids are `standing` */
+  subscribes: boolean
+  standing: string[]
+  log: string[]
+  during: () => Promise<void>
+}
+export const fakePush = (): FakePush => ({
+  life: 7 * 86_400_000,
+  fails: null,
+  unknown: null,
+  subscribes: false,
+  standing: [],
+  log: [],
+  during: async () => {},
+})
 
 /** An empty mailbox. Its messages have the identities `fake:0`, `fake:1`, … */
 export function fakeMailbox(mails: FakeMail[] = []): FakeMailbox {
@@ -89,8 +106,18 @@ function pushOf(push: FakePush): PushCapable {
     return { expiresAt: Date.now() + push.life }
   }
   return {
-    subscribe: () => lease('subscribe'),
-    renew: () => lease('renew'),
+    async subscribe(standing) {
+      const given = await lease('subscribe')
+      if (!push.subscribes) return given
+      const id = crypto.randomUUID()
+      push.standing = [...push.standing.filter((each) => each !== standing?.subscription?.id), id]
+      return { ...given, subscription: { id, clientState: `state-of-${id}` }, proven: true }
+    },
+    async renew() {
+      const given = await lease('renew')
+      if (push.unknown) throw push.unknown
+      return given
+    },
     unsubscribe: async () => void push.log.push('unsubscribe'),
   }
 }

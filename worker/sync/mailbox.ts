@@ -84,6 +84,7 @@ function readableSide({ connectionType }: InboxRow, connection: Connection) {
     case 'google':
       return connection.google
     case 'microsoft':
+      return connection.microsoft
     case 'forward':
       return undefined
   }

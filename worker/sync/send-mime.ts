@@ -2,6 +2,7 @@
 import type { SendMime, SendOutcome } from '../contract/pipeline'
 import { type Keyring, KeyringError } from '../platform/crypto'
 import type { TenantDb } from '../platform/db'
+import type { InboxRow } from '../platform/inbox-answer'
 import { log } from '../platform/log'
 import { ProviderError, type TokenSource } from '../providers/provider'
 import { type Connection, type LoadedInbox, loadInbox } from './credentials'
@@ -23,7 +24,7 @@ export function mimeSender(deps: SendDeps): SendMime {
     try {
       const inbox = await loadInbox(deps.db(tenantId), deps.keyring, inboxId)
       const connection = inbox && sendingSide(inbox)
-      if (!connection) return inbox?.row.connectionType === 'google' ? DISCONNECTED : NOT_CONFIGURED
+      if (!connection) return notConnected(inbox?.row.connectionType)
       const provider = deps.makeProvider(connection, {
         since: Number.POSITIVE_INFINITY,
         token: deps.tokens(inboxId),
@@ -54,8 +55,16 @@ export function mimeSender(deps: SendDeps): SendMime {
 
 /** What an inbox sends through: its account, or its SMTP server. */
 function sendingSide({ row, connection }: LoadedInbox): Connection | null {
-  if (row.connectionType === 'google') return connection?.google ? { google: connection.google } : null
-  return connection?.smtp ? { smtp: connection.smtp } : null
+  const { google, microsoft, smtp } = connection ?? {}
+  switch (row.connectionType) {
+    case 'google':
+      return google ? { google } : null
+    case 'microsoft':
+      return microsoft ? { microsoft } : null
+    case 'imap':
+    case 'forward':
+      return smtp ? { smtp } : null
+  }
 }
 
 /** Only paces what comes next, so its failure changes nothing about a message that went out. */
@@ -67,17 +76,21 @@ async function charge(deps: SendDeps, inboxId: string, units: number): Promise<v
   }
 }
 
-const DISCONNECTED = {
-  result: 'failed',
-  message: 'This inbox is not connected to Google.',
-  hint: 'Connect it with Google in the settings of the inbox, then retry.',
-} as const satisfies SendOutcome
-
-const NOT_CONFIGURED = {
-  result: 'failed',
-  message: 'This inbox has no settings for sending.',
-  hint: 'Enter the SMTP server and password in the settings of the inbox, then retry.',
-} as const satisfies SendOutcome
+function notConnected(type: InboxRow['connectionType'] | undefined): SendOutcome {
+  if (type === 'google' || type === 'microsoft') {
+    const vendor = type === 'google' ? 'Google' : 'Microsoft'
+    return {
+      result: 'failed',
+      message: `This inbox is not connected to ${vendor}.`,
+      hint: `Connect it with ${vendor} in the settings of the inbox, then retry.`,
+    }
+  }
+  return {
+    result: 'failed',
+    message: 'This inbox has no settings for sending.',
+    hint: 'Enter the SMTP server and password in the settings of the inbox, then retry.',
+  }
+}
 
 function outcomeOf(error: ProviderError): SendOutcome {
   if (error.delivered === 'unknown') return { result: 'unknown', message: error.message }

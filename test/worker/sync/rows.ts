@@ -4,10 +4,11 @@ import type { OAuthTokens } from '../../../worker/contract/inboxes'
 import { settingsOf } from '../../../worker/env'
 import { tenantDb } from '../../../worker/platform/db'
 import { sealConnection } from '../../../worker/sync/credentials'
+import { proofOf } from '../../../worker/sync/push-state'
 
 let counter = 0
 
-/** The tokens a Google inbox of these tests has stored. */
+/** The tokens an account of these tests has stored. */
 export const STORED_TOKENS = {
   accessToken: 'stored-access',
   expiresAt: 4_000_000_000_000,
@@ -17,7 +18,7 @@ export const STORED_TOKENS = {
 /** A connected inbox of a tenant of its own; IMAP where nothing else is said. */
 export async function givenInbox(
   columns: {
-    type?: 'imap' | 'google' | 'forward'
+    type?: 'imap' | 'google' | 'microsoft' | 'forward'
     address?: string
     paused?: boolean
     archived?: boolean
@@ -26,6 +27,7 @@ export async function givenInbox(
     /** the connected Google account; the inbox's own address where absent */
     account?: string
     watchExpiresAt?: number
+    subscription?: { id: string; clientState?: string; expiresAt?: number }
     pushProblem?: string
     tokens?: OAuthTokens
   } = {},
@@ -41,10 +43,15 @@ export async function givenInbox(
     username: 'u',
     password: 'stored-secret',
   }
-  const connection =
-    columns.type === 'google'
-      ? { google: { address: account, clientId: 'client', scopes: [], grantedAt: 1 } }
-      : { imap: server, smtp: server }
+  const grant = { clientId: 'client', scopes: [], grantedAt: 1 }
+  const microsoft = { kind: 'own' as const, address: account, account, profileId: null, directory: 'common' }
+  const connection = {
+    google: { google: { ...grant, address: account } },
+    microsoft: { microsoft: { ...grant, ...microsoft } },
+    imap: { imap: server, smtp: server },
+    forward: {},
+  }[columns.type ?? 'imap']
+  const tokens = columns.type === 'google' || columns.type === 'microsoft'
   const sealed =
     columns.connected === false || columns.type === 'forward'
       ? { config: null, credentials: null }
@@ -53,7 +60,7 @@ export async function givenInbox(
           owner.tenantId,
           owner.inboxId,
           connection,
-          columns.type === 'google' ? (columns.tokens ?? STORED_TOKENS) : undefined,
+          tokens ? (columns.tokens ?? STORED_TOKENS) : undefined,
         )
   await env.DB.batch([
     env.DB.prepare("INSERT INTO tenants (id, name, plan, created_at) VALUES (?, 'T', 'enterprise', 1)").bind(
@@ -61,8 +68,9 @@ export async function givenInbox(
     ),
     env.DB.prepare(
       `INSERT INTO inboxes (id, tenant_id, name, display_name, email_address, connection_type, status, config, credentials,
-         connected_at, next_poll_at, paused_at, archived_at, google_address, gmail_watch_expires_at, push_problem, created_at, updated_at)
-       VALUES (?, ?, 'Support', 'Support', ?, ?, 'connected', ?, ?, 1, ?, ?, ?, ?, ?, ?, 1, 1)`,
+         connected_at, next_poll_at, paused_at, archived_at, google_address, gmail_watch_expires_at, push_problem,
+         graph_subscription_id, graph_subscription_expires_at, graph_client_state, created_at, updated_at)
+       VALUES (?, ?, 'Support', 'Support', ?, ?, 'connected', ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)`,
     ).bind(
       owner.inboxId,
       owner.tenantId,
@@ -76,6 +84,9 @@ export async function givenInbox(
       columns.type === 'google' && sealed.credentials !== null ? account : null,
       columns.watchExpiresAt ?? null,
       columns.pushProblem ?? null,
+      columns.subscription?.id ?? null,
+      columns.subscription?.expiresAt ?? null,
+      columns.subscription?.clientState === undefined ? null : proofOf(columns.subscription.clientState),
     ),
   ])
   return { ...owner, db: tenantDb(env.DB, owner.tenantId) }
