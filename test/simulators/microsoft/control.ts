@@ -2,6 +2,8 @@
 import { accountOf, control, controlGet, text, worldControls } from '../shell/control.ts'
 import type { Route } from '../shell/http.ts'
 import type { Entra } from './entra.ts'
+import { grantByAdmin } from './entra-admin.ts'
+import { decide } from './entra-authorize.ts'
 import { KNOWN_CODES } from './entra-error.ts'
 import { FAULT_KINDS } from './faults.ts'
 import type { World } from './world.ts'
@@ -23,6 +25,23 @@ export function controlRoutes(world: World, entra: Entra): Route[] {
     control('apps', (input) => world.register({ ...input, clientId: text(input, 'clientId') })),
     controlGet('apps', () => ({ apps: [...world.apps.values()] })),
     controlGet('directories', () => ({ directories: world.directories() })),
+    control('authorize', (input) => {
+      const request = entra.authorizer.parse(new URL(text(input, 'url')))
+      const name = text(input, 'account')
+      const account = world.accountNamed(name) ?? world.addAccount(name)
+      return { location: decide(entra.authorizer, request, account, input.deny === true) }
+    }),
+    control('admin-consent', (input) => {
+      const app = world.apps.get(text(input, 'clientId'))
+      if (!app) throw new Error('no such app')
+      const directory = world.directoryNamed(text(input, 'directory'))
+      if (!directory) throw new Error('no such directory')
+      if (input.withdraw === true) {
+        app.adminConsents = app.adminConsents.filter((id) => id !== directory.id)
+        world.changed()
+      } else grantByAdmin(world, app, directory)
+      return app
+    }),
     control('revoke', (input) => {
       const { email } = accountOf(world, input)
       const code = input.code ?? 50173

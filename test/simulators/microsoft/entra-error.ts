@@ -173,7 +173,7 @@ export function refusalAnswer(refusal: EntraRefusal, request: SimRequest, now: n
   }
 }
 
-type Trace = { trace: string; correlation: string; timestamp: string }
+export type Trace = { trace: string; correlation: string; timestamp: string }
 
 export function traceOf({ headers, url }: Pick<SimRequest, 'headers' | 'url'>, now: number): Trace {
   const asked = headers['client-request-id'] ?? url.searchParams.get('client-request-id')

@@ -1,6 +1,9 @@
 // Entra put together, and who a request's bearer token speaks for.
 import type { Route, SimRequest, SimResponse } from '../shell/http.ts'
+import { adminRoutes } from './entra-admin.ts'
+import { type Authorizer, authorizeRoutes, createAuthorizer } from './entra-authorize.ts'
 import { createGrants, type Grants, type Held } from './entra-grants.ts'
+import { tokenRoutes } from './entra-token.ts'
 import { accessDenied, graphError } from './graph-error.ts'
 import type { World } from './world.ts'
 
@@ -11,6 +14,8 @@ export type Caller = Held
 export type Entra = {
   routes: Route[]
   grants: Grants
+  /** Consents without a browser, for tests. */
+  authorizer: Authorizer
   /**
    * Whom the request's access token speaks for, if it is alive and has at least one of the scopes (or, for an app's own token, roles);
    * otherwise Graph's 401 or 403, to be returned as it is. Tell them apart with `'status' in result`.
@@ -20,6 +25,7 @@ export type Entra = {
 
 export function createEntra(world: World): Entra {
   const grants = createGrants(world)
+  const authorizer = createAuthorizer(world, grants)
   world.reports.entra = grants.report
   world.reports.tokens = grants.tokens
 
@@ -31,7 +37,12 @@ export function createEntra(world: World): Entra {
     return held
   }
 
-  return { routes: [], grants, authenticate }
+  return {
+    routes: [...authorizeRoutes(world, authorizer), ...adminRoutes(world), ...tokenRoutes({ world, grants })],
+    grants,
+    authorizer,
+    authenticate,
+  }
 }
 
 /** Graph's 401, with and without a token in the request. */
