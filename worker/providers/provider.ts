@@ -10,6 +10,8 @@ export type MessageRef = {
   size?: number
   /** the provider's id of its conversation */
   thread?: string
+  /** ms, where the listing says so */
+  receivedAt?: number
   /** where it lies, as far as the listing tells; push announces received mail only */
   role?: MailRole
   /** Bytes that are already stored from an earlier, interrupted fetch; the adapter may start there. */

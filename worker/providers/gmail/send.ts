@@ -4,11 +4,12 @@ import { assertAddresses, bccField, headerSectionOf } from '../bcc'
 import type { HttpAnswer } from '../http'
 import type { OutboundMime, SentRef } from '../provider'
 import { ProviderError } from '../provider'
+import type { Transfer } from '../stream-body'
 import { Message, MessageHeaders } from './answers'
 import type { Call, GmailClient } from './client'
 import { identityOf } from './cursor'
 import { type GmailLimits, UNITS } from './limits'
-import { jsonBody, type Transfer, uploadBody } from './send-body'
+import { jsonBody, uploadBody } from './send-body'
 
 export type SendDeps = { client: GmailClient; limits: GmailLimits }
 

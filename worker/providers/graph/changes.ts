@@ -1,0 +1,201 @@
+// What is new in a mailbox: the inbox and the sent items, each listed by date and then read by delta, the inbox first.
+// The delta begins before the listing, so nothing falls between them; what is in both the ledger knows.
+import type { Clock } from '../../platform/clock'
+import type { ChangePage } from '../provider'
+import { ProviderError } from '../provider'
+import { MessagePage } from './answers'
+import type { Call, GraphClient } from './client'
+import {
+  type Begin,
+  type Delta,
+  type Entry,
+  type FolderCursor,
+  type FolderName,
+  type GraphCursor,
+  type Listing,
+  refOf,
+} from './cursor'
+import type { GraphLimits } from './limits'
+
+export type ChangesDeps = { client: GraphClient; clock: Clock; limits: GraphLimits }
+
+/** The next messages after a cursor. Throws 'cursor_expired' once Graph no longer keeps what happened since. */
+export async function nextPage(deps: ChangesDeps, cursor: GraphCursor, limit: number): Promise<ChangePage> {
+  let state = cursor
+  for (let asked = 0; asked < deps.limits.steps; asked++) {
+    const { turn } = state
+    if (pendingOf(state[turn]).length > 0) return handOut(deps, state, limit)
+    const folder = await advance(deps, turn, state[turn], state.since)
+    state = { ...state, [turn]: folder }
+    if (pendingOf(folder).length > 0) return handOut(deps, state, limit)
+    if (isAtRest(folder) && turn === 'sentitems') return { refs: [], next: { ...state, turn: 'inbox' }, more: false }
+    state = { ...state, turn: turnAfter(turn, folder) }
+  }
+  return { refs: [], next: state, more: true }
+}
+
+function pendingOf(folder: FolderCursor): Entry[] {
+  return folder.mode === 'list' || folder.mode === 'delta' ? folder.pending : []
+}
+
+/** Nothing is known to wait. */
+function isAtRest(folder: FolderCursor): boolean {
+  return folder.mode === 'closed' || (folder.mode === 'delta' && folder.rest && folder.pending.length === 0)
+}
+
+/** The inbox until it is at rest; the sent items never keep it waiting for more than a page. */
+function turnAfter(turn: FolderName, folder: FolderCursor): FolderName {
+  return turn === 'inbox' && isAtRest(folder) ? 'sentitems' : 'inbox'
+}
+
+function handOut(deps: ChangesDeps, state: GraphCursor, limit: number): ChangePage {
+  const { turn } = state
+  const pending = pendingOf(state[turn])
+  const rest = pending.slice(limit)
+  const folder = emptied(deps, state[turn], rest)
+  return {
+    refs: pending.slice(0, limit).map((entry) => refOf(entry, turn)),
+    next: { ...state, [turn]: folder, turn: turnAfter(turn, folder) },
+    more: !(turn === 'sentitems' && isAtRest(folder)),
+  }
+}
+
+/** A folder with what is left of it; after the last page of a listing its delta is due. */
+function emptied({ clock }: ChangesDeps, folder: FolderCursor, pending: Entry[]): FolderCursor {
+  if (folder.mode === 'list' && folder.last && pending.length === 0)
+    return { mode: 'delta', link: folder.delta, rest: false, pending, seen: 0, takenAt: clock() }
+  return folder.mode === 'list' || folder.mode === 'delta' ? { ...folder, pending } : folder
+}
+
+/** One request. */
+async function advance(
+  deps: ChangesDeps,
+  name: FolderName,
+  folder: FolderCursor,
+  since: number | null,
+): Promise<FolderCursor> {
+  switch (folder.mode) {
+    case 'begin':
+      return begin(deps, name, folder, since)
+    case 'list':
+      return emptied(deps, ...(await list(deps, name, folder)))
+    case 'delta':
+      return delta(deps, folder)
+    case 'closed':
+      return folder
+  }
+}
+
+const SELECT = 'id,conversationId,receivedDateTime,isDraft'
+const sinceFilter = (from: number) => `receivedDateTime ge ${new Date(from).toISOString().slice(0, 19)}Z`
+
+/**
+ * Walks to the first delta link. Graph answers at most some thousand messages to a delta with a filter, so a busy mailbox is begun anew
+ * at a later time: the listing has what is older.
+ */
+async function begin(deps: ChangesDeps, name: FolderName, folder: Begin, since: number | null): Promise<FolderCursor> {
+  const { limits, clock } = deps
+  const query = { $select: SELECT, $filter: sinceFilter(folder.from) }
+  const first: Call = { path: `mailFolders/${name}/messages/delta`, query }
+  let page: MessagePage
+  try {
+    page = await ask(deps, folder.link === null ? first : { link: folder.link })
+  } catch (error) {
+    if (name === 'sentitems' && error instanceof ProviderError && isClosed(error)) return { mode: 'closed' }
+    throw error
+  }
+  const passed = folder.passed + page.value.length
+  const { next, end } = linksOf(deps, page, folder.link)
+  const width = clock() - folder.from
+  if (passed > limits.round && width > NARROWEST)
+    return { mode: 'begin', from: clock() - Math.floor(width / 4), link: null, passed: 0 }
+  if (next !== null) return { ...folder, link: next, passed }
+  if (since === null) return { mode: 'delta', link: end, rest: true, pending: [], seen: 0, takenAt: clock() }
+  return { mode: 'list', from: since, link: null, delta: end, pending: [], last: false }
+}
+
+const NARROWEST = 10 * 60_000
+
+/** Who may read an inbox need not be able to read what was sent from it. */
+function isClosed(error: ProviderError): boolean {
+  return error.code === 'graph_access_denied' || error.kind === 'not_found'
+}
+
+/**
+ * One page by date. The next one begins at the second of its last mail, not where Graph would go on: counted pages slip when mail is
+ * deleted. Only a page of a single second is followed by Graph's own link.
+ */
+async function list(deps: ChangesDeps, name: FolderName, folder: Listing): Promise<[Listing, Entry[]]> {
+  const query = {
+    $select: SELECT,
+    $filter: sinceFilter(folder.from),
+    $orderby: 'receivedDateTime',
+    $top: String(deps.limits.page),
+  }
+  const page = await deps.client.call(
+    MessagePage,
+    folder.link === null ? { path: `mailFolders/${name}/messages`, query } : { link: folder.link },
+  )
+  const pending = entriesOf(page)
+  const link = page['@odata.nextLink']
+  if (link === undefined) return [{ ...folder, link: null, last: true }, pending]
+  if (link === folder.link) throw noProgress()
+  const newest = Math.max(folder.from, ...page.value.map(({ receivedDateTime }) => receivedDateTime ?? 0))
+  const from = newest - (newest % 1_000)
+  const moved = from > folder.from
+  return [{ ...folder, from: moved ? from : folder.from, link: moved ? null : deps.client.trusted(link) }, pending]
+}
+
+async function delta(deps: ChangesDeps, folder: Delta): Promise<Delta> {
+  const page = await asKept(deps, folder)
+  const { next, end } = linksOf(deps, page, folder.rest ? null : folder.link)
+  const seen = folder.seen + page.value.length
+  // More may have happened than a filtered delta tells.
+  if (next === null && seen > deps.limits.round)
+    throw new ProviderError('cursor_expired', 'graph_delta_full', 'More has changed than Microsoft lists at once.')
+  const pending = entriesOf(page)
+  if (next !== null) return { mode: 'delta', link: next, rest: false, pending, seen, takenAt: null }
+  return { mode: 'delta', link: end, rest: true, pending, seen: 0, takenAt: null }
+}
+
+/** A position that was taken a moment ago is not too old: listing everything again would only end here again. */
+async function asKept(deps: ChangesDeps, { link, takenAt }: Delta): Promise<MessagePage> {
+  try {
+    return await ask(deps, { link })
+  } catch (error) {
+    if (!(error instanceof ProviderError) || error.kind !== 'cursor_expired') throw error
+    if (takenAt === null || deps.clock() - takenAt >= deps.limits.recent) throw error
+    throw new ProviderError('transient', 'graph_delta_refused', DELTA_REFUSED, { cause: error })
+  }
+}
+
+const DELTA_REFUSED = 'Microsoft refuses to list changes since a moment that it has just named itself.'
+
+function ask({ client, limits }: ChangesDeps, call: Call): Promise<MessagePage> {
+  return client.call(MessagePage, { ...call, prefer: `odata.maxpagesize=${limits.page}` })
+}
+
+type Links = { next: string; end: string } | { next: null; end: string }
+
+/** Where a delta goes on: the next page, or the end of this reading. The host of either is known before it is kept. */
+function linksOf({ client }: ChangesDeps, page: MessagePage, asked: string | null): Links {
+  const next = page['@odata.nextLink']
+  const end = page['@odata.deltaLink']
+  if (next !== undefined) {
+    if (next === asked) throw noProgress()
+    return { next: client.trusted(next), end: '' }
+  }
+  if (end === undefined) throw new ProviderError('protocol', 'graph_no_link', 'Microsoft did not say how to go on.')
+  return { next: null, end: client.trusted(end) }
+}
+
+const noProgress = () =>
+  new ProviderError('protocol', 'graph_no_progress', 'Microsoft announces more messages and lists none.')
+
+/** The mails of a page, oldest first: not what was removed, and no drafts. */
+function entriesOf(page: MessagePage): Entry[] {
+  return page.value
+    .filter((message) => message['@removed'] === undefined && message.isDraft !== true)
+    .map(({ id, conversationId, receivedDateTime }): Entry => [id, conversationId ?? null, receivedDateTime ?? null])
+    .sort((a, b) => (a[2] ?? Number.POSITIVE_INFINITY) - (b[2] ?? Number.POSITIVE_INFINITY) || 0)
+}

@@ -1,0 +1,132 @@
+// Raw messages by id, a few requests at once, byte for byte as Graph hands them out: small ones whole, large ones as streams.
+import type { Clock } from '../../platform/clock'
+import { fetchEach, type Wanted } from '../fetch-each'
+import { bodyChunks, type HttpAnswer } from '../http'
+import type { FetchedMessage, MessageRef } from '../provider'
+import { ProviderError } from '../provider'
+import { Arrival, Folder } from './answers'
+import type { GraphClient } from './client'
+import { messageIdOf } from './cursor'
+import { isMailboxWide } from './errors'
+import type { GraphLimits } from './limits'
+
+export type FetchDeps = { client: GraphClient; clock: Clock; limits: GraphLimits }
+
+/** Raw messages for refs, as fetchEach promises. Nothing is marked as read. */
+export function fetchMessages(deps: FetchDeps, refs: readonly MessageRef[]): AsyncGenerator<FetchedMessage> {
+  return fetchEach(refs, {
+    parallel: deps.limits.parallel,
+    idOf: ({ identity }) => messageIdOf(identity),
+    fetchOne: (item, signal) => fetchOne(deps, item, signal),
+    isMailboxWide,
+    trouble: () => mailboxTrouble(deps.client),
+  })
+}
+
+/** What stands between us and the mailbox just now; null where it answers. */
+async function mailboxTrouble(client: GraphClient): Promise<ProviderError | null> {
+  try {
+    await client.call(Folder, { path: 'mailFolders/inbox', query: { $select: 'id' } })
+    return null
+  } catch (error) {
+    if (error instanceof ProviderError) return error
+    throw error
+  }
+}
+
+async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Promise<FetchedMessage> {
+  const path = `messages/${encodeURIComponent(item.id)}`
+  const { role } = item.ref
+  let answer: HttpAnswer | null = null
+  try {
+    const receivedAt = item.ref.receivedAt ?? (await arrivalOf(deps, path, signal))
+    // Paid for by the caller of fetchRaw.
+    answer = await deps.client.open({ path: `${path}/$value`, signal, paid: true })
+    assertMime(answer)
+    if (Number(answer.headers.get('content-length') ?? 0) > deps.limits.message) throw tooLarge(deps.limits)
+    return { ref: item.ref, raw: await contentOf(deps, answer), start: 0, receivedAt, ...(role && { role }) }
+  } catch (error) {
+    answer?.close()
+    if (!(error instanceof ProviderError)) throw error
+    return { ref: item.ref, error: error.kind === 'not_found' ? gone() : error }
+  }
+}
+
+const gone = () =>
+  new ProviderError('not_found', 'graph_gone', 'The message was deleted from the mailbox before it was fetched.')
+
+/** A listing may leave out what has not changed. */
+async function arrivalOf({ client }: FetchDeps, path: string, signal: AbortSignal): Promise<number | null> {
+  const arrival = await client.call(Arrival, { path, query: { $select: 'receivedDateTime' }, signal })
+  return arrival.receivedDateTime ?? null
+}
+
+/** A page for people or an object is no mail, whatever its status. */
+function assertMime({ headers }: HttpAnswer): void {
+  const type = headers.get('content-type') ?? ''
+  if (!/html|json|xml/i.test(type)) return
+  throw new ProviderError('protocol', 'graph_not_mime', 'Something that is not a mail came in its place.')
+}
+
+async function contentOf(deps: FetchDeps, answer: HttpAnswer): Promise<ReadableStream<Uint8Array>> {
+  const chunks = bodyChunks(deps, answer)
+  const parts: Uint8Array[] = []
+  let size = 0
+  for (;;) {
+    const { done, value } = await chunks.next()
+    if (done) break
+    parts.push(value.slice())
+    size += value.length
+    if (size > deps.limits.held) return largeStream(deps, answer, parts, chunks)
+  }
+  answer.close()
+  return streamOf(Buffer.concat(parts, size))
+}
+
+function largeStream(
+  { limits }: FetchDeps,
+  answer: HttpAnswer,
+  head: Uint8Array[],
+  chunks: AsyncGenerator<Uint8Array>,
+): ReadableStream<Uint8Array> {
+  let size = 0
+  const next = async (): Promise<Uint8Array | null> => {
+    const held = head.shift()
+    if (held) return held
+    const { done, value } = await chunks.next()
+    return done ? null : value.slice()
+  }
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const bytes = await next()
+        if (bytes) {
+          size += bytes.length
+          if (size > limits.message) {
+            answer.close()
+            throw tooLarge(limits)
+          }
+          return controller.enqueue(bytes)
+        }
+        answer.close()
+        controller.close()
+      },
+      cancel: () => answer.close(),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+function tooLarge(limits: GraphLimits): ProviderError {
+  const mb = Math.round(limits.message / 1_048_576)
+  return new ProviderError('too_large', 'graph_message_too_large', `The message is larger than ${mb} MB.`)
+}
+
+function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      if (bytes.length > 0) controller.enqueue(bytes)
+      controller.close()
+    },
+  })
+}
