@@ -20,6 +20,7 @@ import { AccountSection } from './account-section'
 import { inboxQuery, useDiagnose, useInboxAction, useSyncNow, useUpdateInbox } from './api'
 import { CheckSteps } from './check-steps'
 import { ConnectResultAlert } from './connect-result-alert'
+import { CopySupportBundle } from './copy-support-bundle'
 import { DeliverySection } from './delivery-section'
 import { IMPORT_CHOICES } from './import-choices'
 import { InboxFacts, InboxNotice, InboxState } from './inbox-status'
@@ -137,11 +138,12 @@ function StatusSection({ inbox, mayManage }: { inbox: InboxAnswer; mayManage: bo
         </Group>
       )}
       {(diagnose.isPending || diagnose.data || diagnose.error) && (
-        <Stack mt="md">
+        <Stack mt="md" gap="sm">
           <CheckSteps
             check={diagnose}
             running={`Asking ${vendor ? VENDOR_NAME[vendor] : 'the servers'}. This takes up to half a minute.`}
           />
+          {diagnose.data && !diagnose.isPending && <CopySupportBundle inbox={inbox} report={diagnose.data} />}
         </Stack>
       )}
     </Section>

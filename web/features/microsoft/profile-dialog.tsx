@@ -25,8 +25,8 @@ export function ProfileDialog({ profile, onClose }: Props) {
       },
       onError: (refusal: Error) => form.setErrors(fieldErrors(refusal)),
     }
-    if (profile) update.mutate(profileInput(values), after)
-    else create.mutate(profileInput(values), after)
+    if (profile) update.mutate(profileInput(values, profile), after)
+    else create.mutate(profileInput(values, profile), after)
   })
   return (
     <Modal

@@ -26,13 +26,14 @@ export function profileValues(stored: ProfileAnswer | null): ProfileValues {
   }
 }
 
-/** What the API takes. Consent that was given to another app or in another directory is none. */
-export function profileInput(values: ProfileValues): ProfileInput {
+/** What the API takes. Consent is only named where somebody has changed it: what was given to another app or directory ends by itself. */
+export function profileInput(values: ProfileValues, stored: ProfileAnswer | null): ProfileInput {
   const { consentRequired, consentGranted, capabilities, ...rest } = values
+  const unchanged = consentGranted === profileValues(stored).consentGranted
   return {
     ...rest,
     capabilities: capabilities as ProfileInput['capabilities'],
-    consent: { required: consentRequired, granted: consentRequired && consentGranted },
+    consent: { required: consentRequired, ...(unchanged ? {} : { granted: consentGranted }) },
   }
 }
 

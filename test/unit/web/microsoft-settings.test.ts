@@ -1,0 +1,94 @@
+// The Microsoft settings in words, and what their form asks of the API.
+import { describe, expect, it } from 'vitest'
+import { bindingText, capabilityLabel, consumerList, usersOf } from '../../../web/features/microsoft/microsoft-words'
+import { asksReconnect, profileInput, profileRules, profileValues } from '../../../web/features/microsoft/profile-form'
+import { ApiError } from '../../../web/lib/http'
+import { BINDING_STATES, type ProfileAnswer } from '../../../worker/contract/microsoft'
+
+const profile: ProfileAnswer = {
+  id: 'msp_1',
+  displayName: 'Contoso',
+  clientId: 'client-1',
+  directoryTenant: 'contoso.example',
+  hasSecret: true,
+  isDefault: false,
+  archivedAt: null,
+  capabilities: ['mail'],
+  consent: { required: true, grantedAt: '2026-11-20T12:00:00.000Z' },
+  boundConsumers: ['email'],
+}
+
+describe('a binding', () => {
+  it('says of every state what it means', () => {
+    for (const state of BINDING_STATES)
+      expect(bindingText({ consumer: 'email', state, profileId: 'msp_1' }, profile), state).toBeTruthy()
+  })
+
+  it("says whose app serves it: a profile, or the server's own", () => {
+    expect(bindingText({ consumer: 'email', state: 'ready', profileId: 'msp_1' }, profile)).toContain('Contoso')
+    expect(bindingText({ consumer: 'email', state: 'ready', profileId: null }, undefined)).toContain("server's own")
+  })
+
+  it('says what is wrong with a profile that cannot serve, and that nothing stands in for it', () => {
+    const broken = { consumer: 'email', state: 'invalid_profile', profileId: 'msp_1' } as const
+    expect(bindingText(broken, undefined)).toContain('no longer exists')
+    expect(bindingText(broken, { ...profile, archivedAt: '2026-11-20T12:00:00.000Z' })).toContain('archived')
+    expect(bindingText(broken, { ...profile, hasSecret: false })).toContain('no client secret')
+    expect(bindingText(broken, profile)).toContain('cannot be used')
+    for (const found of [undefined, profile]) expect(bindingText(broken, found)).toContain('Nothing stands in')
+  })
+})
+
+describe('a refused archive or delete', () => {
+  const refusal = (problem: object) => new ApiError(409, problem)
+
+  it('names who uses the profile', () => {
+    const users = usersOf(refusal({ code: 'profile_in_use', consumers: ['email', 'calendar', 7] }))
+    expect(users).toEqual(['email', 'calendar'])
+    expect(consumerList(users ?? [])).toBe('Email and Calendar')
+    expect(consumerList(['email', 'constructor'])).toBe('Email and constructor')
+  })
+
+  it('is told apart from other trouble', () => {
+    expect(usersOf(refusal({ code: 'conflict' }))).toBeNull()
+    expect(usersOf(new Error('offline'))).toBeNull()
+  })
+})
+
+describe('the profile form', () => {
+  it('never holds the stored secret, and sends a blank one to keep it', () => {
+    const values = profileValues(profile)
+    expect(values.clientSecret).toBe('')
+    expect(profileInput(values, profile).clientSecret).toBe('')
+  })
+
+  it('asks for a secret where none is stored', () => {
+    expect(profileRules(profile).clientSecret('')).toBeNull()
+    expect(profileRules({ ...profile, hasSecret: false }).clientSecret(' ')).toContain('missing')
+    expect(profileRules(null).clientSecret('')).toContain('missing')
+  })
+
+  it('claims consent only where somebody says so, not for another app by leaving the box as it was', () => {
+    const moved = { ...profileValues(profile), clientId: 'client-2' }
+    expect(profileInput(moved, profile).consent).toEqual({ required: true })
+    expect(profileInput({ ...moved, consentGranted: false }, profile).consent).toEqual({
+      required: true,
+      granted: false,
+    })
+    const fresh = { ...profileValues(null), consentRequired: true, consentGranted: true }
+    expect(profileInput(fresh, null).consent).toEqual({ required: true, granted: true })
+  })
+
+  it('warns before a new client id cuts off connected inboxes', () => {
+    const values = { ...profileValues(profile), clientId: 'client-2' }
+    expect(asksReconnect(values, profile)).toBe(true)
+    expect(asksReconnect(profileValues(profile), profile)).toBe(false)
+    expect(asksReconnect(values, { ...profile, boundConsumers: [] })).toBe(false)
+    expect(asksReconnect(values, null)).toBe(false)
+  })
+})
+
+it('shows a capability that it does not know by its own name', () => {
+  expect(capabilityLabel('shared_mailboxes')).toBe('Shared mailboxes')
+  expect(capabilityLabel('toString')).toBe('toString')
+})
