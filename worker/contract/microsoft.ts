@@ -52,7 +52,10 @@ const Capabilities = z
   .array(z.enum(PROFILE_CAPABILITIES))
   .max(PROFILE_CAPABILITIES.length)
   .transform((list) => [...new Set(list)])
-/** `granted`: the directory's administrator has agreed, as an administrator here says. */
+/**
+ * `granted`: the directory's administrator has agreed to the registration as it is stored, as an administrator here says. A change of
+ * client id or directory in the same request takes it back.
+ */
 const Consent = z.object({ required: z.boolean().optional(), granted: z.boolean().optional() })
 
 export const CreateProfileBody = z.object({

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:test'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { settingsOf } from '../../../worker/env'
+import { createKeyring } from '../../../worker/platform/crypto'
 import { clientSecretField } from '../../../worker/platform/microsoft-app'
 import { rowsOf } from '../../support/records'
 import { makeTenant, type TestTenant } from '../../support/session'
@@ -112,6 +113,21 @@ describe('editing a profile', () => {
     expect(await row(id)).toEqual({ ...before, secret: expect.anything(), updated_at: expect.anything() })
   })
 
+  it('seals the kept secret with the newest key, so that the old one can go', async () => {
+    const id = await makeProfile(call)
+    const newer = `k2:${btoa('2'.repeat(32))}`
+    const rotated = caller(tenant, { settings: { ENCRYPTION_KEYS: `${newer},${env.ENCRYPTION_KEYS}` } })
+    await rotated('PATCH', `/microsoft/profiles/${id}`, { json: { clientSecret: '' } })
+    const sealed = String((await row(id))?.secret)
+    expect(await createKeyring(newer).decrypt(sealed, clientSecretField(tenant.tenantId, id))).toBe(
+      PROFILE.clientSecret,
+    )
+    // A ring that does not open it leaves it for one that does.
+    const lost = caller(tenant, { settings: { ENCRYPTION_KEYS: `k3:${btoa('3'.repeat(32))}` } })
+    const kept = await lost('PATCH', `/microsoft/profiles/${id}`, { json: { displayName: 'Kept' } })
+    expect([kept.status, (await row(id))?.secret]).toEqual([200, sealed])
+  })
+
   it('notes consent, keeps its time, and takes it back when client or directory change', async () => {
     const consentOf = async (response: Response) => ((await response.json()) as { consent: unknown }).consent
     const id = await makeProfile(call, { consent: { required: true } })
@@ -121,7 +137,7 @@ describe('editing a profile', () => {
     expect(await consentOf(await patch(id, { displayName: 'Renamed', clientId: PROFILE.clientId }))).toEqual(granted)
     const none = { required: true, grantedAt: null }
     for (const change of [{ clientId: 'other' }, { directoryTenant: 'fabrikam.example' }]) {
-      expect(await consentOf(await patch(id, change))).toEqual(none)
+      expect(await consentOf(await patch(id, { ...change, consent: { granted: true } }))).toEqual(none)
       expect(await consentOf(await patch(id, { consent: { granted: true } }))).not.toEqual(none)
     }
     expect(await consentOf(await patch(id, { consent: { granted: false } }))).toEqual(none)

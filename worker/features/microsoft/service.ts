@@ -2,7 +2,7 @@
 // and that a profile is in use is one of binding it (bindings.ts), so no race leaves a binding without its profile.
 import type { z } from 'zod'
 import type { CreateProfileBody, UpdateProfileBody } from '../../contract/microsoft'
-import type { Keyring } from '../../platform/crypto'
+import { type Keyring, KeyringError } from '../../platform/crypto'
 import type { TenantDb } from '../../platform/db'
 import { AppError } from '../../platform/errors'
 import { newId } from '../../platform/ids'
@@ -61,10 +61,9 @@ export async function updateProfile(
       `UPDATE microsoft_profiles SET display_name = COALESCE(?3, display_name), client_id = COALESCE(?4, client_id),
          secret = COALESCE(?5, secret), directory_tenant = COALESCE(?6, directory_tenant), capabilities = COALESCE(?7, capabilities),
          consent_required = COALESCE(?8, consent_required), consent_granted_at = CASE
-           WHEN ?9 = 0 THEN NULL
-           WHEN client_id = COALESCE(?4, client_id) AND directory_tenant = COALESCE(?6, directory_tenant)
-             AND consent_granted_at IS NOT NULL THEN consent_granted_at
-           WHEN ?9 = 1 THEN ?10 END,
+           WHEN ?9 = 0 OR client_id <> COALESCE(?4, client_id) OR directory_tenant <> COALESCE(?6, directory_tenant) THEN NULL
+           WHEN ?9 = 1 THEN COALESCE(consent_granted_at, ?10)
+           ELSE consent_granted_at END,
          updated_at = ?10
        WHERE tenant_id = ?1 AND id = ?2 AND NOT ${NAME_TAKEN}`,
       id,
@@ -80,7 +79,27 @@ export async function updateProfile(
     .run()
   const row = await findProfile(db, id)
   if (meta.changes !== 1) throw nameTaken(displayName ?? row.displayName)
+  await resealStale(db, keyring, row)
   return row
+}
+
+/** Seals a secret with the newest key that an older one has sealed; over the very secret that was read, or not at all. */
+async function resealStale(db: TenantDb, keyring: Keyring, { id, secret }: ProfileRow): Promise<void> {
+  if (secret === null || !keyring.stale(secret)) return
+  const sealedAs = clientSecretField(db.tenantId, id)
+  const clientSecret = await keyring.decrypt(secret, sealedAs).catch((error) => {
+    if (error instanceof KeyringError) return null
+    throw error
+  })
+  if (clientSecret === null) return
+  await db
+    .prepare(
+      'UPDATE microsoft_profiles SET secret = ?4 WHERE tenant_id = ?1 AND id = ?2 AND secret = ?3',
+      id,
+      secret,
+      await keyring.encrypt(clientSecret, sealedAs),
+    )
+    .run()
 }
 
 const flag = (value: boolean | undefined) => (value === undefined ? null : Number(value))
