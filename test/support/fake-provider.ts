@@ -130,9 +130,11 @@ async function changes(mailbox: FakeMailbox, cursor: Cursor | null, limit: numbe
   if (cursor !== null && from < mailbox.expiredBelow)
     throw new ProviderError('cursor_expired', 'fake_expired', 'The position is too old.')
   const end = Math.min(mailbox.mails.length, from + limit)
-  const refs = mailbox.mails
-    .slice(from, end)
-    .map((mail, i) => ({ identity: `fake:${from + i}`, size: mail.claimedSize ?? mail.raw.length }))
+  const refs = mailbox.mails.slice(from, end).map((mail, i) => ({
+    identity: `fake:${from + i}`,
+    size: mail.claimedSize ?? mail.raw.length,
+    ...(mail.role && { role: mail.role }),
+  }))
   return { refs, next: end, more: end < mailbox.mails.length }
 }
 

@@ -156,3 +156,39 @@ describe('the pace of checks while pushes arrive', () => {
     expect([1, 60, 180, 600, 3600].map(pushPaceSeconds)).toEqual([5, 300, 900, 900, 3600])
   })
 })
+
+describe('a Microsoft inbox', () => {
+  const account = { kind: 'shared', address: 'info@example.com', account: 'anna@example.com', profileId: null }
+  const grant = { clientId: 'c', directory: 'common', scopes: [], grantedAt: 1 }
+  const config = JSON.stringify({ microsoft: { ...account, ...grant } })
+  const microsoft = (rest: Partial<InboxRow> = {}) => answer({ connectionType: 'microsoft', config, ...rest })
+  const subscribed = { deliveryMode: 'push' as const, graphSubscriptionExpiresAt: NOW + 6 * 86_400_000 }
+
+  it('can send once its account is connected', () => {
+    expect(microsoft().canSend).toBe(true)
+    expect(microsoft({ credentials: null }).canSend).toBe(false)
+  })
+
+  it('says when its subscription ends, and nothing that names or proves it', () => {
+    const shown = microsoft({ ...subscribed, graphSubscriptionId: 'sub-1', graphClientState: 'digest' })
+    expect(shown.delivery).toMatchObject({
+      mode: 'push',
+      pollSeconds: null,
+      expiresAt: new Date(NOW + 6 * 86_400_000).toISOString(),
+    })
+    expect(JSON.stringify(shown)).not.toMatch(/sub-1|digest/)
+  })
+
+  it('that Microsoft refuses announcements is polled and says so', () => {
+    expect(microsoft({ pushProblem: 'This shared mailbox is polled.' }).delivery).toMatchObject({
+      mode: 'poll',
+      pollSeconds: 60,
+      problem: 'This shared mailbox is polled.',
+    })
+  })
+
+  it('that is told of new mail is silent only after five of its slower checks', () => {
+    expect(microsoft({ ...subscribed, lastSyncAt: NOW - 24 * MINUTE }).status).toBe('connected')
+    expect(microsoft({ ...subscribed, lastSyncAt: NOW - 26 * MINUTE }).statusDetail?.code).toBe('no_recent_check')
+  })
+})

@@ -37,7 +37,7 @@ async function send(
       return {
         ...fakeMailbox().provider(),
         send: async (message) => {
-          if (connection.google) expect(await token()).toBe(`token of ${inbox.inboxId}`)
+          if (connection.google || connection.microsoft) expect(await token()).toBe(`token of ${inbox.inboxId}`)
           sent.push(message)
           spent?.(100)
           spent?.(20)
@@ -147,5 +147,24 @@ describe('sending through a Google account', () => {
       result: 'failed',
       hint: expect.stringContaining('Connect the inbox again'),
     })
+  })
+})
+
+describe('sending through a Microsoft account', () => {
+  const microsoft = { type: 'microsoft' as const, account: 'help@example.com' }
+
+  it('uses the account alone, and answers where the copy lies', async () => {
+    const copy = { identity: 'graph:AAkALg', thread: 'c1', messageId: 'm@example.com' }
+    const sent = { copy, response: 'Microsoft accepted the message.', accepted: ['a@example.org'], rejected: [] }
+    const { inbox, outcome, asked, charged } = await send(sent, microsoft, { mime: { ...mime, thread: 'c1' } })
+    expect(asked).toEqual([{ microsoft: expect.objectContaining({ address: 'help@example.com', kind: 'own' }) }])
+    expect(outcome).toMatchObject({ result: 'sent', copy })
+    expect(charged).toEqual([[inbox.inboxId, 120]])
+  })
+
+  it('that is not connected fails with what to do', async () => {
+    const { outcome, asked } = await send(new Error('unused'), { ...microsoft, connected: false })
+    expect(outcome).toMatchObject({ result: 'failed', hint: expect.stringContaining('Microsoft') })
+    expect(asked).toEqual([])
   })
 })

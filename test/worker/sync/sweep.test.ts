@@ -176,6 +176,30 @@ describe("a Google inbox's watch", () => {
   })
 })
 
+describe("a Microsoft inbox's subscription", () => {
+  const DAY = 86_400_000
+  const subscription = (left: number) => ({ id: crypto.randomUUID(), clientState: 'x', expiresAt: NOW + left })
+
+  it('that is missing or has less than a day left is renewed, also where nobody has set up push for Google', async () => {
+    const due = { type: 'microsoft' as const, nextPollAt: NOW + MINUTE }
+    const missing = await givenInbox(due)
+    const ending = await givenInbox({ ...due, subscription: subscription(DAY - 1) })
+    await givenInbox({ ...due, subscription: subscription(DAY) })
+    await givenInbox({ ...due, paused: true })
+    await givenInbox({ ...due, connected: false })
+    const { pokes, hints } = await swept({ watches: false })
+    expect(pokes.map(({ inboxId }) => inboxId)).toEqual([missing.inboxId, ending.inboxId])
+    expect(hints).toEqual([{ lapsing: true }, { lapsing: true }])
+  })
+
+  it('that was refused is left to its object, whose lost alarm is noticed all the same', async () => {
+    await givenInbox({ type: 'microsoft', pushProblem: 'This shared mailbox is polled.', nextPollAt: NOW })
+    expect((await swept()).pokes).toEqual([])
+    const silent = await givenInbox({ type: 'microsoft', pushProblem: 'Polled.', nextPollAt: 1 })
+    expect((await swept()).pokes).toEqual([{ tenantId: silent.tenantId, inboxId: silent.inboxId }])
+  })
+})
+
 const attachment = (
   id: string,
   columns: { tenant?: string; due?: number; expires?: number; blob?: string; message?: string },
