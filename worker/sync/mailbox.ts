@@ -4,9 +4,11 @@ import type { Settings } from '../env'
 import { systemClock } from '../platform/clock'
 import { type Keyring, KeyringError } from '../platform/crypto'
 import type { TenantDb } from '../platform/db'
+import { graphLifecycleUrl, graphPushUrl } from '../platform/http/provider-paths'
 import type { InboxRow } from '../platform/inbox-answer'
 import { resolveByHttps } from '../providers/dns'
 import { openGmail } from '../providers/gmail/provider'
+import { openGraph } from '../providers/graph/provider'
 import { openMailbox as openProvider } from '../providers/mailbox'
 import { type MailProvider, ProviderError, type TokenSource } from '../providers/provider'
 import { type Connection, type LoadedInbox, loadInbox, resealStale } from './credentials'
@@ -31,19 +33,29 @@ export function realProvider(settings: Settings): MakeProvider {
   // Called through a name, since workerd's fetch wants no receiver.
   const io = { fetch: (...args: Parameters<typeof fetch>) => fetch(...args), clock: systemClock }
   const network = { ...io, connect, resolve: resolveByHttps({ fetch: io.fetch, dnsUrl: settings.DNS_URL }) }
-  return (connection, { since, ...account }) =>
-    connection.google
-      ? openGmail(
-          {
-            since,
-            apiUrl: settings.GMAIL_API_URL,
-            topic: settings.GOOGLE_PUBSUB_TOPIC ?? null,
-            trustedHosts: settings.TRUSTED_PROVIDER_HOSTS,
-            unitsPerMinute: settings.GMAIL_UNITS_PER_MINUTE,
-          },
-          { ...io, ...account },
-        )
-      : openProvider({ ...connection, since }, network)
+  const trustedHosts = settings.TRUSTED_PROVIDER_HOSTS
+  return (connection, { since, ...account }) => {
+    const { google, microsoft } = connection
+    if (google) {
+      const { GMAIL_API_URL: apiUrl, GMAIL_UNITS_PER_MINUTE: unitsPerMinute } = settings
+      const topic = settings.GOOGLE_PUBSUB_TOPIC ?? null
+      return openGmail({ since, apiUrl, topic, trustedHosts, unitsPerMinute }, { ...io, ...account })
+    }
+    if (microsoft)
+      return openGraph(
+        {
+          since,
+          apiUrl: settings.MICROSOFT_GRAPH_URL,
+          mailbox: { kind: microsoft.kind, address: microsoft.address },
+          notificationUrl: graphPushUrl(settings.APP_URL),
+          lifecycleUrl: graphLifecycleUrl(settings.APP_URL),
+          push: true,
+          trustedHosts,
+        },
+        { ...io, ...account },
+      )
+    return openProvider({ ...connection, since }, network)
+  }
 }
 
 export type MailboxDeps = {
