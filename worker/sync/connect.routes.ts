@@ -29,6 +29,7 @@ import {
 import { googleConnectRoutes } from './google-connect.routes'
 import { countUnaccounted } from './inbox-status'
 import { type MakeProvider, realProvider } from './mailbox'
+import { microsoftConnectRoutes } from './microsoft-connect.routes'
 import { tokenSourceOf } from './token-keeper'
 
 /** Each of these makes the Worker log in somewhere: enough for any person, too few to try passwords with. */
@@ -124,6 +125,10 @@ export function connectRoutes(providers: (settings: Settings) => MakeProvider) {
     )
 }
 
+/** Called through a name, since workerd's fetch wants no receiver. */
+const io = { fetch: (...args: Parameters<typeof fetch>) => fetch(...args) }
+
 export const syncRoutes = new Hono<AppEnv>()
   .route('/', connectRoutes(realProvider))
-  .route('/', googleConnectRoutes({ fetch: (...args) => fetch(...args) }))
+  .route('/', googleConnectRoutes(io))
+  .route('/', microsoftConnectRoutes(io))

@@ -155,6 +155,9 @@ export async function disconnect(deps: ConnectDeps, inboxId: string): Promise<In
       credentials: null,
       googleAddress: null,
       gmailWatchExpiresAt: null,
+      graphSubscriptionId: null,
+      graphSubscriptionExpiresAt: null,
+      graphClientState: null,
       deliveryMode: 'poll',
       pushProblem: null,
       status: 'disconnected',
@@ -181,7 +184,7 @@ async function found(deps: ConnectDeps, inboxId: string): Promise<LoadedInbox> {
 }
 
 async function check(deps: ConnectDeps, connection: Connection, token: TokenSource): Promise<CheckReport> {
-  if (!connection.imap && !connection.smtp && !connection.google)
+  if (!connection.imap && !connection.smtp && !connection.google && !connection.microsoft)
     throw new AppError('invalid_body', { fields: [{ path: 'imap', message: 'Enter the settings of a mail server.' }] })
   const provider = deps.makeProvider(connection, { since: Number.POSITIVE_INFINITY, token })
   try {
@@ -204,8 +207,8 @@ function refuseMissing(row: InboxRow, given: ConnectionBody, complete: Connectio
     if (given.imap) throw wrong('imap', 'A forwarding address receives without a mail server.')
   } else if (row.connectionType === 'google') {
     throw conflict('This inbox reads a Google account. Use "Connect with Google".')
-  } else if (row.connectionType !== 'imap') {
-    throw conflict('This inbox is not connected by IMAP.')
+  } else if (row.connectionType === 'microsoft') {
+    throw conflict('This inbox reads a Microsoft mailbox. Use "Connect with Microsoft".')
   } else if (!complete.imap) {
     throw wrong('imap', 'Enter the server that mail is read from.')
   }
@@ -219,14 +222,16 @@ function sendingOnly(row: InboxRow) {
 
 /** Why there is nothing to try. */
 function missingStep({ connectionType, credentials }: InboxRow) {
-  if (connectionType === 'google')
+  if (connectionType === 'google' || connectionType === 'microsoft') {
+    const vendor = connectionType === 'google' ? 'Google' : 'Microsoft'
     return {
       name: 'Account',
       status: 'fail' as const,
       ms: 0,
-      detail: credentials ? 'The stored access can no longer be read.' : 'No Google account is connected.',
-      hint: 'Use "Connect with Google".',
+      detail: credentials ? 'The stored access can no longer be read.' : `No ${vendor} account is connected.`,
+      hint: `Use "Connect with ${vendor}".`,
     }
+  }
   return {
     name: 'Settings',
     status: connectionType === 'forward' ? ('warn' as const) : ('fail' as const),

@@ -11,13 +11,17 @@ const LIFE = 10 * 60_000
 const STATE = /^([\w-]{43})\.([\w-]{43})$/
 
 export type AttemptDeps = { db: TenantDb; keyring: Keyring; secret: string; now: number }
-/** `address`: whose account is expected. `returnTo`: a page of the app. */
+/**
+ * `address`: whose account is expected, or which the inbox takes. `returnTo`: a page of the app. `details`: JSON of what the vendor wants
+ * to find again; it is what was noted here, or the attempt is nobody's.
+ */
 export type Attempt = {
   userId: string
   inboxId: string
   provider: 'google' | 'microsoft'
   address: string
   returnTo: string
+  details: string | null
 }
 
 /** Notes an attempt. The state goes through the browser, the verifier's digest too; neither is stored readable. */
@@ -89,7 +93,8 @@ const keyOf = (secret: string) =>
     'verify',
   ])
 
-const signed = (random: string, tenantId: string, { userId, inboxId, address, returnTo }: Attempt, expiresAt: number) =>
-  new TextEncoder().encode(
-    JSON.stringify(['oauth-state', random, userId, tenantId, inboxId, address, returnTo, expiresAt]),
-  )
+const signed = (random: string, tenantId: string, attempt: Attempt, expiresAt: number) => {
+  const { userId, inboxId, provider, address, returnTo, details } = attempt
+  const said = ['oauth-state', random, userId, tenantId, inboxId, provider, address, returnTo, details, expiresAt]
+  return new TextEncoder().encode(JSON.stringify(said))
+}

@@ -124,10 +124,15 @@ it('makes a Google inbox that claims nothing before its account is connected', a
   })
 })
 
-it('says which connection types this build does not have', async () => {
+it('makes a Microsoft inbox that says it has to be connected', async () => {
   const response = await create(await makeTenant(), { connectionType: 'microsoft' })
-  expect(response.status).toBe(422)
-  expect(await response.json()).toMatchObject({ code: 'invalid_body', errors: [{ path: 'connectionType' }] })
+  expect(response.status).toBe(201)
+  expect(await response.json()).toMatchObject({
+    connectionType: 'microsoft',
+    status: 'disconnected',
+    statusDetail: { code: 'never_connected', action: 'reconnect' },
+    canSend: false,
+  })
 })
 
 it('changes what is given and nothing else', async () => {

@@ -12,7 +12,7 @@ import { findInbox } from './queries'
 type Deps = { db: TenantDb; now: number }
 
 /** What an inbox says of itself before anything has been proven. */
-const UNPROVEN: Record<'imap' | 'google' | 'forward', StatusDetail> = {
+const UNPROVEN: Record<InboxRow['connectionType'], StatusDetail> = {
   imap: {
     code: 'never_connected',
     message: 'Enter the server settings to connect this inbox.',
@@ -21,6 +21,11 @@ const UNPROVEN: Record<'imap' | 'google' | 'forward', StatusDetail> = {
   google: {
     code: 'never_connected',
     message: 'Connect the Google account of this inbox.',
+    action: 'reconnect',
+  },
+  microsoft: {
+    code: 'never_connected',
+    message: 'Connect the Microsoft mailbox of this inbox.',
     action: 'reconnect',
   },
   forward: { code: 'awaiting_first_mail', message: 'Waiting for the first mail.', action: 'none' },
@@ -42,10 +47,6 @@ export async function createInbox(
   limit: number | null,
 ): Promise<InboxRow> {
   const { connectionType } = input
-  if (connectionType === 'microsoft') {
-    const message = 'This connection type is not available yet in this build.'
-    throw new AppError('invalid_body', { detail: message, fields: [{ path: 'connectionType', message }] })
-  }
   const id = newId('inb', now)
   const { meta } = await db
     .prepare(
