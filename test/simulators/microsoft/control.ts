@@ -5,6 +5,7 @@ import type { Entra } from './entra.ts'
 import { grantByAdmin } from './entra-admin.ts'
 import { decide } from './entra-authorize.ts'
 import { KNOWN_CODES } from './entra-error.ts'
+import { ALL_SCOPES } from './entra-scopes.ts'
 import { FAULT_KINDS } from './faults.ts'
 import type { World } from './world.ts'
 
@@ -37,9 +38,9 @@ export function controlRoutes(world: World, entra: Entra): Route[] {
       const directory = world.directoryNamed(text(input, 'directory'))
       if (!directory) throw new Error('no such directory')
       if (input.withdraw === true) {
-        app.adminConsents = app.adminConsents.filter((id) => id !== directory.id)
+        delete app.adminConsents[directory.id]
         world.changed()
-      } else grantByAdmin(world, app, directory)
+      } else grantByAdmin(world, app, directory, Array.isArray(input.scopes) ? input.scopes.map(String) : ALL_SCOPES)
       return app
     }),
     control('revoke', (input) => {

@@ -4,7 +4,7 @@ import { appAt, authorityOf, needed, redirectOf } from './entra-authority.ts'
 import { onPage } from './entra-authorize.ts'
 import { described, EntraRefusal, traceOf } from './entra-error.ts'
 import { adminConsentPage } from './entra-pages.ts'
-import { parseScopes } from './entra-scopes.ts'
+import { ALL_SCOPES, parseScopes } from './entra-scopes.ts'
 import type { App, Directory, World } from './world.ts'
 
 /** What an administrator is asked: `directory` is null where the path names none, so that the page lets one choose. */
@@ -20,9 +20,9 @@ export type AdminRequest = {
 
 const ADMIN_CONSENT = '/:tenant/v2.0/adminconsent'
 
-/** Allows an app everything it asks for, for everybody in the directory. */
-export function grantByAdmin(world: World, app: App, directory: Directory): void {
-  if (!app.adminConsents.includes(directory.id)) app.adminConsents.push(directory.id)
+/** Allows an app these delegated permissions and all its roles, for everybody in the directory. */
+export function grantByAdmin(world: World, app: App, directory: Directory, scopes: readonly string[]): void {
+  app.adminConsents[directory.id] = [...new Set([...(app.adminConsents[directory.id] ?? []), ...scopes])]
   world.changed()
 }
 
@@ -30,13 +30,14 @@ export function adminRoutes(world: World): Route[] {
   const parse = (url: URL): AdminRequest => {
     const directory = authorityOf(world, decodeURIComponent(url.pathname.split('/')[1] ?? ''))
     const app = appAt(world, needed(url.searchParams, 'client_id'), directory)
+    const scopes = parseScopes(needed(url.searchParams, 'scope'), url.origin)
     return {
       path: url.pathname,
       query: url.searchParams.toString(),
       app,
       directory,
       redirectUri: redirectOf(app, needed(url.searchParams, 'redirect_uri')),
-      scopes: parseScopes(needed(url.searchParams, 'scope'), url.origin),
+      scopes: scopes.includes('.default') ? ALL_SCOPES : scopes,
       state: url.searchParams.get('state'),
     }
   }
@@ -52,7 +53,7 @@ export function adminRoutes(world: World): Route[] {
     back.searchParams.set('tenant', directory.id)
     if (asked.state !== null) back.searchParams.set('state', asked.state)
     if (form.get('decision') === 'accept') {
-      grantByAdmin(world, asked.app, directory)
+      grantByAdmin(world, asked.app, directory, asked.scopes)
       back.searchParams.set('scope', asked.scopes.join(' '))
     } else {
       const ids = traceOf(request, world.clock())

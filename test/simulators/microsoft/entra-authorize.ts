@@ -63,12 +63,10 @@ export function createAuthorizer(world: World, grants: Grants): Authorizer {
       if (!app.multiTenant && app.directory !== home) {
         throw new EntraRefusal(50020, account.email, world.directoryNamed(app.directory)?.name ?? '', app.clientId)
       }
-      const byAdmin = app.adminConsents.includes(home)
-      if (byAdmin && prompt !== 'consent') return 'none'
-      if (app.adminOnly && !byAdmin) return 'administrator'
-      const consented = grants.consentOf(account.email, app.clientId)
-      const covered = consented !== null && scopes.every((scope) => consented.includes(scope))
-      return covered && prompt !== 'consent' ? 'none' : 'consent'
+      const byAdmin = app.adminConsents[home] ?? []
+      const consented = [...byAdmin, ...(grants.consentOf(account.email, app.clientId) ?? [])]
+      if (scopes.every((scope) => consented.includes(scope)) && prompt !== 'consent') return 'none'
+      return app.adminOnly && !scopes.every((scope) => byAdmin.includes(scope)) ? 'administrator' : 'consent'
     },
     allow(request, account) {
       const code = grants.giveCode({

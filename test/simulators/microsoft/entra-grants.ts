@@ -50,6 +50,8 @@ export function createGrants(world: World) {
   /** every secret value given out since the start, so that tests can look for them where they do not belong */
   const given = new Set<string>([...Object.keys(data.access), ...Object.keys(data.refresh)])
   const keyOf = (account: string, clientId: string) => `${clientId} ${account}`
+  const adminConsent = ({ clientId, directory }: Holder): string[] =>
+    world.apps.get(clientId)?.adminConsents[directory] ?? []
   const secret = (prefix: string, bytes: number): string => {
     const value = prefix + randomBytes(bytes).toString('base64url')
     given.add(value)
@@ -78,7 +80,9 @@ export function createGrants(world: World) {
   /** Entra puts every permission of Graph that was ever consented to into the token, whatever this request asked for. */
   const allScopes = (holder: Holder): string[] => {
     const consented = data.consents[keyOf(holder.account, holder.clientId)] ?? []
-    return [...new Set([...holder.scopes, ...consented])].filter((scope) => scope !== 'offline_access')
+    return [...new Set([...holder.scopes, ...consented, ...adminConsent(holder)])].filter(
+      (scope) => scope !== 'offline_access',
+    )
   }
   const issue = (app: App, holder: Holder): Issued => {
     const account = world.accounts.get(holder.account)
@@ -99,10 +103,12 @@ export function createGrants(world: World) {
     /** Scopes this account has consented to so far; null when there was no consent. */
     consentOf: (account: string, clientId: string): string[] | null => data.consents[keyOf(account, clientId)] ?? null,
 
-    /** Records the consent and gives a code for it, good for ten minutes and one use. */
+    /** Records the consent, where an administrator has not given it for everybody, and gives a code for it, good for ten minutes and one use. */
     giveCode(code: Omit<Code, 'expiresAt' | 'used'>): string {
       const key = keyOf(code.account, code.clientId)
-      data.consents[key] = [...new Set([...(data.consents[key] ?? []), ...code.scopes])]
+      const byAdmin = adminConsent(code)
+      const own = code.scopes.filter((scope) => !byAdmin.includes(scope))
+      data.consents[key] = [...new Set([...(data.consents[key] ?? []), ...own])]
       for (const [old, { expiresAt }] of Object.entries(data.codes)) {
         if (expiresAt < world.clock() - DAY_MS) delete data.codes[old]
       }
@@ -149,16 +155,17 @@ export function createGrants(world: World) {
       if (held.issuedAt + REFRESH_MS <= world.clock()) {
         throw new EntraRefusal(700082, new Date(held.issuedAt).toISOString())
       }
-      const consented = data.consents[keyOf(held.account, held.clientId)]
-      const byAdmin = app.adminConsents.includes(held.directory)
-      const unasked = input.scopes?.some((scope) => !consented?.includes(scope) && !held.scopes.includes(scope))
-      if (!consented || (unasked && !byAdmin)) throw new EntraRefusal(65001, app.clientId, app.name)
+      const byPerson = data.consents[keyOf(held.account, held.clientId)] ?? []
+      const consented = [...byPerson, ...adminConsent(held)]
+      if ((input.scopes ?? held.scopes).some((scope) => !consented.includes(scope))) {
+        throw new EntraRefusal(65001, app.clientId, app.name)
+      }
       return issue(app, { ...held, scopes: input.scopes ? [...input.scopes, 'offline_access'] : held.scopes })
     },
 
     /** A token of the app itself; its roles are those an administrator has consented to, perhaps none. */
     appToken(app: App, directory: string): Issued {
-      const roles = app.adminConsents.includes(directory) ? app.roles : []
+      const roles = app.adminConsents[directory] ? app.roles : []
       const accessToken = issueAccess(app, directory, null, roles)
       world.changed()
       return { accessToken, refreshToken: null, scopes: roles, account: null }

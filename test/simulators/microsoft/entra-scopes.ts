@@ -34,5 +34,6 @@ export function parseScopes(list: string, origin: string): string[] {
   return [...new Set(named.map(short))]
 }
 
+export const ALL_SCOPES = Object.keys(SCOPES)
 export const isKnownScope = (scope: string): boolean => Object.hasOwn(SCOPES, scope)
 export const scopeText = (scope: string): string => SCOPES[scope] ?? scope

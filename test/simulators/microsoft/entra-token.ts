@@ -62,7 +62,7 @@ function ownDirectory(form: URLSearchParams, request: SimRequest, app: App, auth
   if (!/^\S+\/\.default$/.test(scope)) throw new EntraRefusal(1002012, scope)
   if (parseScopes(scope, request.url.origin)[0] !== '.default') throw new EntraRefusal(70011, scope)
   if (!authority) throw new EntraRefusal(50059)
-  const known = authority.id === app.directory || app.adminConsents.includes(authority.id)
+  const known = authority.id === app.directory || app.adminConsents[authority.id]
   if (!known) throw new EntraRefusal(700016, app.clientId, authority.name)
   return authority.id
 }

@@ -29,7 +29,7 @@ export const APPS = {
     name: 'Postroom',
     secrets: ['simulated~multi-tenant-secret'],
     roles: ['Mail.Read', 'Mail.Send', 'User.Read.All'],
-    adminConsents: ['contoso.example'],
+    adminConsents: { 'contoso.example': [] },
   },
   /** For contoso alone: /common is refused. */
   single: {
@@ -38,7 +38,7 @@ export const APPS = {
     secrets: ['simulated~single-tenant-secret'],
     multiTenant: false,
     roles: ['Mail.Read', 'Mail.Send'],
-    adminConsents: ['contoso.example'],
+    adminConsents: { 'contoso.example': [] },
   },
   /** No administrator has consented yet, and people may not. */
   unconsented: {

@@ -35,16 +35,16 @@ export type App = {
   roles: string[]
   /** people may not consent for themselves */
   adminOnly: boolean
-  /** ids of the directories whose administrator has consented for everybody */
-  adminConsents: string[]
+  /** directory id → delegated permissions its administrator has consented to for everybody, all roles besides */
+  adminConsents: Record<string, string[]>
 }
 
 /** What is registered: the client id, and whatever differs from a multi-tenant app without application permissions. `directory` is a domain. */
 export type Registration = Partial<Omit<App, 'clientId' | 'directory' | 'adminConsents'>> & {
   clientId: string
   directory?: string
-  /** domains */
-  adminConsents?: string[]
+  /** domain → delegated permissions */
+  adminConsents?: Record<string, string[]>
 }
 
 export type World = SharedWorld<Account> & {
@@ -80,6 +80,9 @@ export function createWorld(options: { state?: string; notificationHosts?: reado
     return known.directories[name]
   }
 
+  const byDirectory = (byDomain: Record<string, string[]>): Record<string, string[]> =>
+    Object.fromEntries(Object.entries(byDomain).map(([domain, scopes]) => [addDirectory(domain).id, scopes]))
+
   return {
     ...shared,
     addAccount(email, name) {
@@ -103,10 +106,10 @@ export function createWorld(options: { state?: string; notificationHosts?: reado
     register({ clientId, directory, adminConsents, ...given }) {
       const before = apps.get(clientId)
       const app: App = {
-        ...(before ?? { ...NEW_APP, clientId, directory: addDirectory(HOME).id, adminConsents: [] }),
+        ...(before ?? { ...NEW_APP, clientId, directory: addDirectory(HOME).id, adminConsents: {} }),
         ...given,
         ...(directory === undefined ? {} : { directory: addDirectory(directory).id }),
-        ...(adminConsents === undefined ? {} : { adminConsents: adminConsents.map((name) => addDirectory(name).id) }),
+        ...(adminConsents === undefined ? {} : { adminConsents: byDirectory(adminConsents) }),
       }
       apps.set(clientId, app)
       known.apps[clientId] = app
