@@ -14,6 +14,7 @@ import type { Permission } from '../worker/contract/permissions'
 import { NotFound, NotFoundPage, PageSkeleton, RouteError } from './components/states'
 import { parseConnectSearch } from './features/inboxes/connect-result'
 import { parseLedgerFilter } from './features/inboxes/ledger-words'
+import { parseConsentSearch } from './features/microsoft/consent-result'
 import { allows, sessionQuery, setupQuery } from './features/session/api'
 import { parseTicketSearch } from './features/tickets/search'
 import { ApiError } from './lib/http'
@@ -135,6 +136,7 @@ const microsoftRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/settings/integrations/microsoft',
   ...needs('microsoft:manage'),
+  validateSearch: parseConsentSearch,
   component: lazyRouteComponent(() => import('./features/microsoft/microsoft-page'), 'MicrosoftPage'),
 })
 

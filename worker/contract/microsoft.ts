@@ -84,6 +84,12 @@ export const ProfileAnswer = z.object({
 export type ProfileAnswer = z.infer<typeof ProfileAnswer>
 export const ProfileList = z.object({ items: z.array(ProfileAnswer), nextCursor: z.string().nullable() })
 
+/**
+ * How asking a directory's administrator ended: the `consent` parameter of the address the browser comes back to. `unknown`: the link is
+ * altered, another tenant's, or of a profile that has changed since. `other_directory`: somebody else's administrator agreed.
+ */
+export type ConsentResult = 'granted' | 'denied' | 'unknown' | 'other_directory' | 'failed'
+
 export const BindBody = z.object({ profileId: z.string().min(1).max(64) })
 
 export const BindingAnswer = z.object({

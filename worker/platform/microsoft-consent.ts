@@ -1,5 +1,6 @@
 // The word of a directory's administrator, brought back by Microsoft's admin consent page. Its `state` is signed and not stored, since
 // reading the bindings, which shows the link, writes nothing; it names a profile as it was when the link was made.
+import type { ConsentResult } from '../contract/microsoft'
 import type { TenantDb } from './db'
 import { base64url } from './ids'
 
@@ -20,9 +21,6 @@ export async function consentState(secret: string, tenantId: string, profile: Re
 export function isAdminConsent(callback: URLSearchParams): boolean {
   return callback.has('admin_consent') || callback.get('state')?.startsWith('consent.') === true
 }
-
-/** `unknown`: altered, another tenant's, or of a profile that has changed since. `other_directory`: somebody else's administrator agreed. */
-export type ConsentResult = 'granted' | 'denied' | 'unknown' | 'other_directory'
 
 /** Notes that the administrator has agreed, once it is sure which profile that is for. `now` ms. */
 export async function recordAdminConsent(

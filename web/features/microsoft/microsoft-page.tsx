@@ -3,14 +3,18 @@ import { Button, List, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconBrandWindows, IconPlus } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
+import { getRouteApi } from '@tanstack/react-router'
 import { Page } from '../../components/page'
 import { Section } from '../../components/section'
 import { EmptyState, ErrorState, ListSkeleton } from '../../components/states'
 import { bindingsQuery, profilesQuery } from './api'
 import { BindingSection } from './binding-section'
+import { ConsentResultAlert } from './consent-result-alert'
 import classes from './microsoft.module.css'
 import { ProfileDialog } from './profile-dialog'
 import { ProfileRow } from './profile-row'
+
+const route = getRouteApi('/app/settings/integrations/microsoft')
 
 export function MicrosoftPage() {
   const [adding, add] = useDisclosure(false)
@@ -26,6 +30,7 @@ export function MicrosoftPage() {
         </Button>
       }
     >
+      <ConsentResultAlert search={route.useSearch()} />
       <Text size="sm" c="dimmed" mb="md">
         Settings → Integrations. A profile is an app registration of yours in Microsoft Entra. Each use below names the
         profile that serves it; nothing is taken in its place.
