@@ -14,7 +14,7 @@ const ZONES = {
 
 /** Who may ask D1 across tenants (platform/system-db.ts). */
 const SYSTEM_DB_USERS =
-  '^worker/(create-worker|app|features/auth/|features/tenants/|features/inboxes/forward-address|sync/(sweep|email-entry|release-grant|(graph-)?push\\.routes))'
+  '^worker/(create-worker|app|features/auth/|features/tenants/|features/inboxes/forward-address|sync/(sweep|email-entry|release-grant|push\\.routes|subscribers))'
 
 const zoneRules = Object.entries(ZONES).map(([zone, allowed]) => ({
   name: `zone-${zone}`,

@@ -9,9 +9,9 @@ import { AppError } from '../platform/errors'
 import type { AppEnv } from '../platform/http/context'
 import { answers, publicRoute, query, raw } from '../platform/http/route'
 import { log } from '../platform/log'
-import { type SystemDb, systemDb } from '../platform/system-db'
 import type { PokeHint } from './inbox-object'
 import { proofOf } from './push-state'
+import { subscribersOf } from './subscribers'
 
 /** Bytes; one POST carries notifications of many subscriptions, each of less than 1 KiB. */
 const BODY = 256 * 1024
@@ -82,7 +82,10 @@ function itemsOf(body: string): (Item | null)[] {
 async function announce(env: Env, items: (Item | null)[]): Promise<void> {
   const readable = items.flatMap((item) => item ?? [])
   try {
-    const subscribers = await subscribersOf(systemDb(env.DB), readable)
+    const subscribers = await subscribersOf(
+      env.DB,
+      readable.map((item) => item.subscriptionId),
+    )
     const hints = new Map<string, PokeHint>()
     let refused = items.length - readable.length
     let unknown = 0
@@ -121,21 +124,6 @@ function hintOf({ lifecycleEvent }: Item): PokeHint {
       return {}
   }
 }
-
-type Subscriber = { subscriptionId: string; inboxId: string; proof: string }
-
-/** Every inbox, of whatever tenant, that one of these subscriptions belongs to and that reads its mailbox. */
-async function subscribersOf(system: SystemDb, items: Item[]): Promise<Map<string, Subscriber[]>> {
-  if (items.length === 0) return new Map()
-  const ids = JSON.stringify([...new Set(items.map((item) => item.subscriptionId))])
-  const { results } = await system.d1.prepare(SUBSCRIBERS).bind(ids).all<Subscriber>()
-  return Map.groupBy(results, (row) => row.subscriptionId)
-}
-
-/** `?1`: JSON list of subscription ids. */
-export const SUBSCRIBERS = `SELECT graph_subscription_id AS subscriptionId, id AS inboxId, graph_client_state AS proof FROM inboxes
-  WHERE graph_subscription_id IN (SELECT value FROM json_each(?1)) AND graph_subscription_id IS NOT NULL AND graph_client_state IS NOT NULL
-    AND connection_type = 'microsoft' AND credentials IS NOT NULL AND paused_at IS NULL AND archived_at IS NULL`
 
 /** In constant time. Both are digests, so that even their lengths say nothing. */
 function sameProof(given: string, stored: string): boolean {

@@ -40,6 +40,7 @@ import { renewPush } from './push-renewal'
 import { afterCheck, announced, checkAgainAt, modeOf, type PushState, pushColumns, renewalDelay } from './push-state'
 import { quotaBook } from './quota-book'
 import { singleFlight } from './single-flight'
+import { subscriptionsInUse } from './subscribers'
 import { type TokenAnswer, type TokenKeeper, type TokenKeeperDeps, tokenAnswer, tokenKeeper } from './token-keeper'
 
 /** What one check found. `failure` says why it could not look; the numbers then count what came before. */
@@ -281,6 +282,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
       makeProvider: this.makeProvider,
       tokens: () => (refusedToken?: string) => this.#token(owner, refusedToken),
       spent: (units: number) => this.#book.charge(units),
+      subscriptionsInUse: (ids: string[]) => subscriptionsInUse(this.env.DB, ids),
     }
     return openMailbox(deps, owner.inboxId, since)
   }

@@ -22,6 +22,8 @@ export type ProviderOptions = {
   token: TokenSource
   /** hears the quota units of every call that is not a fetched message */
   spent?: (units: number) => void
+  /** those of these subscriptions that belong to some inbox, so that none of a neighbour on the same mailbox is tidied away */
+  subscriptionsInUse?: (ids: string[]) => Promise<Set<string>>
 }
 
 /** For a connection that is no account: nobody asks. */
@@ -64,8 +66,7 @@ export type MailboxDeps = {
   makeProvider: MakeProvider
   /** the access tokens of an inbox */
   tokens: (inboxId: string) => TokenSource
-  spent?: (units: number) => void
-}
+} & Pick<ProviderOptions, 'spent' | 'subscriptionsInUse'>
 export type OpenedMailbox =
   | { open: true; provider: MailProvider; row: InboxRow }
   /** nothing is to be read here until somebody changes the inbox */
@@ -84,7 +85,13 @@ export async function openMailbox(
   if (row.pausedAt !== null) return { open: false, reason: 'paused' }
   if (!connection || !readableSide(row, connection)) return { open: false, reason: 'not_connected' }
   await resealStale(deps.db, deps.keyring, loaded)
-  const options = { since: since(row), token: deps.tokens(inboxId), ...(deps.spent ? { spent: deps.spent } : {}) }
+  const { spent, subscriptionsInUse } = deps
+  const options = {
+    since: since(row),
+    token: deps.tokens(inboxId),
+    ...(spent && { spent }),
+    ...(subscriptionsInUse && { subscriptionsInUse }),
+  }
   return { open: true, row, provider: deps.makeProvider(connection, options) }
 }
 

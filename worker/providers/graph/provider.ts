@@ -29,6 +29,8 @@ export type GraphDeps = {
   token: TokenSource
   /** told the requests that fetch no message */
   spent?: (units: number) => void
+  /** those of these subscriptions that somebody of this deployment listens to: they are left alone */
+  subscriptionsInUse?: (ids: string[]) => Promise<Set<string>>
   /** replaces single limits; tests shorten waits with it */
   limits?: Partial<GraphLimits>
 }
@@ -38,7 +40,7 @@ export function openGraph(config: GraphConfig, deps: GraphDeps): MailProvider {
   const limits = { ...GRAPH_LIMITS, ...deps.limits }
   const { clock, spent = () => {} } = deps
   const client = createClient({ fetch: deps.fetch, clock, token: deps.token, spent, limits }, config)
-  const io = { client, clock, limits }
+  const io = { client, clock, limits, subscriptionsInUse: deps.subscriptionsInUse }
 
   return {
     ...(config.push && { push: subscriptionsOf(io, config) }),

@@ -7,7 +7,13 @@ import { Subscription, SubscriptionList } from './answers'
 import { basePathOf, type GraphClient, type GraphMailbox } from './client'
 import type { GraphLimits } from './limits'
 
-export type SubscriptionDeps = { client: GraphClient; clock: Clock; limits: GraphLimits }
+export type SubscriptionDeps = {
+  client: GraphClient
+  clock: Clock
+  limits: GraphLimits
+  /** those of these subscriptions that somebody of this deployment listens to; none where absent */
+  subscriptionsInUse?: ((ids: string[]) => Promise<Set<string>>) | undefined
+}
 export type SubscriptionConfig = { mailbox: GraphMailbox; notificationUrl: string; lifecycleUrl: string }
 
 /** Push for a mailbox. Graph calls `notificationUrl` back while it gives a subscription, so each one that stands is proven. */
@@ -157,7 +163,10 @@ async function removeOne(client: GraphClient, id: string): Promise<void> {
   }
 }
 
-/** Ends every other subscription of ours on this mailbox: connecting again must not leave the old ones announcing. */
+/**
+ * Ends every other subscription of ours on this mailbox that nobody listens to: connecting again must not leave the old ones announcing,
+ * while another tenant may read the same mailbox through the same app.
+ */
 async function removeOrphans(deps: SubscriptionDeps, config: SubscriptionConfig, kept: Lease | null): Promise<void> {
   const resource = resourceOf(config.mailbox).toLowerCase()
   const { value } = await deps.client.call(SubscriptionList, { root: 'subscriptions' })
@@ -167,7 +176,8 @@ async function removeOrphans(deps: SubscriptionDeps, config: SubscriptionConfig,
       one.resource?.replace(/^\//, '').toLowerCase() === resource &&
       one.id !== kept?.subscription?.id,
   )
-  for (const { id } of ours) await removeOne(deps.client, id)
+  const used = await deps.subscriptionsInUse?.(ours.map(({ id }) => id))
+  for (const { id } of ours) if (!used?.has(id)) await removeOne(deps.client, id)
 }
 
 /** Tidying up never takes away what stands. */
