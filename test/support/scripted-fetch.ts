@@ -34,6 +34,17 @@ export function refusal(status: number, reason = '', message = '', headers: Reco
   return json({ error: { code: status, message, errors } }, status, headers)
 }
 
+/** Graph's error body. */
+export function graphRefusal(
+  status: number,
+  code: string,
+  message = '',
+  headers: Record<string, string> = {},
+): Response {
+  const innerError = { date: '2026-11-20T12:00:00', 'request-id': 'req-1', 'client-request-id': 'req-1' }
+  return json({ error: { code, message, innerError } }, status, headers)
+}
+
 export const html = (status = 200) =>
   new Response('<html><body>Sign in to hotel-wifi</body></html>', { status, headers: { 'content-type': 'text/html' } })
 

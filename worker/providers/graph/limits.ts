@@ -28,6 +28,8 @@ export const GRAPH_LIMITS = {
   direct: 2_900_000,
   /** attachments together with the text: the size up to which Exchange Online lets mail out */
   send: 35_000_000,
+  /** files from this size on go up through an upload session */
+  session: 3_000_000,
   /** one range of an upload: a multiple of 320 KiB below 4 MB */
   range: 12 * 320 * 1024,
   /** waiting for the answer of a send: this plus the message at `bytesPerMs` */

@@ -48,7 +48,7 @@ export function openGraph(config: GraphConfig, deps: GraphDeps): MailProvider {
     changes: async (cursor, limit) =>
       nextPage(io, parseCursor(cursor) ?? startOf(config.since, clock(), limits.overlap), limit),
     fetchRaw: (refs) => fetchMessages(io, refs),
-    send: (mime) => sendMessage({ client, limits }, mime),
+    send: (mime) => sendMessage({ client, limits, mailbox: config.mailbox }, mime),
     check: () => checkGraph(io, config),
     async close() {
       client.close()
