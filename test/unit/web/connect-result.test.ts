@@ -94,6 +94,8 @@ describe('the words', () => {
   it('say what an Exchange administrator has to do about a mailbox that did not open', () => {
     const words = connectWords({ connect: 'failed', reason: 'mailbox_denied' }, microsoft)
     expect(words?.text).toContain('Full Access')
+    const named = connectWords({ connect: 'failed', reason: 'mailbox_denied', address: 'anna@acme.example' }, microsoft)
+    expect(named).toMatchObject({ title: expect.stringContaining('anna@acme.example'), chooseAccount: true })
     expect(connectWords({ connect: 'failed', reason: 'mailbox_denied' }, inbox)?.text).toContain('(mailbox_denied)')
   })
 

@@ -1,9 +1,15 @@
 // The Microsoft settings in words, and what their form asks of the API.
 import { describe, expect, it } from 'vitest'
-import { bindingText, capabilityLabel, consumerList, usersOf } from '../../../web/features/microsoft/microsoft-words'
+import {
+  bindingText,
+  capabilityLabel,
+  consumerList,
+  shownBindings,
+  usersOf,
+} from '../../../web/features/microsoft/microsoft-words'
 import { asksReconnect, profileInput, profileRules, profileValues } from '../../../web/features/microsoft/profile-form'
 import { ApiError } from '../../../web/lib/http'
-import { BINDING_STATES, type ProfileAnswer } from '../../../worker/contract/microsoft'
+import { BINDING_STATES, type BindingAnswer, type ProfileAnswer } from '../../../worker/contract/microsoft'
 
 const profile: ProfileAnswer = {
   id: 'msp_1',
@@ -37,6 +43,21 @@ describe('a binding', () => {
     expect(bindingText(broken, profile)).toContain('cannot be used')
     for (const found of [undefined, profile]) expect(bindingText(broken, found)).toContain('Nothing stands in')
   })
+})
+
+it('shows what the edition has, email first', () => {
+  const binding = (consumer: BindingAnswer['consumer'], visible: boolean): BindingAnswer => ({
+    consumer,
+    visible,
+    state: 'not_configured',
+    profileId: null,
+    redirectUris: [],
+    scopes: [],
+    applicationPermissions: [],
+    adminConsentUrl: null,
+  })
+  const shown = shownBindings([binding('msp_sso', true), binding('email', true), binding('calendar', false)])
+  expect(shown.map(({ consumer }) => consumer)).toEqual(['email', 'msp_sso'])
 })
 
 describe('a refused archive or delete', () => {

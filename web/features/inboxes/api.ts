@@ -3,7 +3,6 @@ import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from 
 import type { z } from 'zod'
 import type { CreateInboxBody, DeleteInboxBody, UpdateInboxBody } from '../../../worker/contract/inboxes'
 import { api, done, read } from '../../lib/http'
-import type { ConnectInput } from './connect-body'
 import type { ConnectionInput } from './connection-form'
 import type { LedgerFilter } from './ledger-words'
 import type { Vendor } from './vendors'
@@ -70,9 +69,8 @@ export const connectInbox = (id: string, json: ConnectionInput) =>
   read(api.inboxes[':id'].connection.imap.$put({ param: { id }, json }))
 
 /** Answers the vendor's address to send the browser to; null where none is needed and the inbox is connected. */
-export function startConnect(vendor: Vendor, id: string, json: ConnectInput): Promise<{ url: string | null }> {
-  type Routes = (typeof api.inboxes)[':id']['connect']
-  const { google, microsoft } = api.inboxes[':id'].connect as Routes & { microsoft: Routes['google'] }
+export function startConnect(vendor: Vendor, id: string, json: StartMicrosoftBody): Promise<{ url: string | null }> {
+  const { google, microsoft } = api.inboxes[':id'].connect
   return vendor === 'google'
     ? read(google.$post({ param: { id }, json }))
     : read(microsoft.$post({ param: { id }, json }))

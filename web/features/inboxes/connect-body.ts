@@ -1,16 +1,15 @@
 // What connecting an account asks of the API: made of the inbox and of what a person wants to be different this time. Pure.
-import type { InboxAnswer, MailboxKind, StartConnectBody } from '../../../worker/contract/inboxes'
+import type { InboxAnswer, MailboxKind, StartMicrosoftBody } from '../../../worker/contract/inboxes'
 import { accountOf } from './vendors'
 
 /** `kind`: whose mailbox it is; without it the same as before, else the person's own. */
-export type ConnectWish = Pick<StartConnectBody, 'useAddress' | 'chooseAccount'> & { kind?: MailboxKind }
-export type ConnectInput = StartConnectBody & { mailbox?: { kind: MailboxKind; address?: string } }
+export type ConnectWish = Pick<StartMicrosoftBody, 'useAddress' | 'chooseAccount'> & { kind?: MailboxKind }
 
 /** The kind travels in the page to come back to as well: an attempt that failed is to be tried again as it was. */
 export function connectBody(
   inbox: Pick<InboxAnswer, 'id' | 'connectionType' | 'emailAddress' | 'connection'>,
   { kind: wanted, ...wish }: ConnectWish,
-): ConnectInput {
+): StartMicrosoftBody {
   if (inbox.connectionType !== 'microsoft') return wish
   const stored = accountOf(inbox)
   const kind = wanted ?? stored?.kind ?? 'own'

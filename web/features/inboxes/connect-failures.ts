@@ -37,6 +37,7 @@ const BY_VENDOR: Record<Vendor, ReadonlyMap<string, string>> = {
       'microsoft_refused',
       'Microsoft refused the sign-in. Try again; if it happens again, check the Microsoft profile under Settings → Integrations → Microsoft: client id, secret, directory and redirect address.',
     ],
+    ['profile_changed', 'Another Microsoft profile came to serve email while you signed in. Start again.'],
     ['microsoft_unreachable', 'Microsoft could not be reached. Try again in a few minutes.'],
     [
       'admin_policy',
@@ -52,7 +53,7 @@ const BY_VENDOR: Record<Vendor, ReadonlyMap<string, string>> = {
     ],
     [
       'mailbox_denied',
-      'The account may not open this mailbox. Ask an Exchange administrator to give it Full Access and Send As on the mailbox, wait a few minutes, and try again.',
+      'It may not open this mailbox. Ask an Exchange administrator to give it Full Access and Send As on the mailbox, wait a few minutes, and try again.',
     ],
     ['no_refresh_token', 'Microsoft gave no lasting access. Try again and agree to everything that is asked.'],
   ]),

@@ -8,7 +8,7 @@ import { accountOf, mailboxKind, VENDOR_NAME, vendorOf } from './vendors'
 /** The search parameters of a return. Whoever can make a person follow a link can write them: they choose words, nothing else. */
 export type ConnectSearch = {
   connect?: ConnectResult
-  /** the account that was signed in with, after `mismatch` and `address_taken` */
+  /** the account that was signed in with, after `mismatch`, `address_taken` and a mailbox that did not open */
   address?: string
   /** the permissions that were not given, after `missing_scopes`, comma-separated */
   missing?: string
@@ -75,7 +75,13 @@ export function connectWords(search: ConnectSearch, inbox: Target | null): Conne
   if (search.connect === 'expired') return EXPIRED
   if (search.connect === 'failed') {
     const text = failureText(search.reason, inbox && vendorOf(inbox))
-    return { ...PLAIN, title: 'Connecting did not work', text, chooseAccount: search.reason === 'mailbox_denied' }
+    if (search.reason !== 'mailbox_denied') return { ...PLAIN, title: 'Connecting did not work', text }
+    return {
+      ...PLAIN,
+      title: `The mailbox did not open for ${search.address ?? 'this account'}`,
+      text,
+      chooseAccount: true,
+    }
   }
   return inbox && aboutInbox(search, inbox)
 }

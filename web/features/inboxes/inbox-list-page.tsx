@@ -48,7 +48,7 @@ export function InboxListPage() {
       {inboxes.data?.length === 0 && (
         <EmptyState icon={<IconInbox />} title="No inbox yet">
           {mayManage
-            ? 'Add one: connect Gmail or another mailbox, or forward mail to an address. Its mail becomes tickets.'
+            ? 'Add one: connect Gmail, Microsoft 365 or another mailbox, or forward mail to an address. Its mail becomes tickets.'
             : 'An owner or admin has to add one.'}
         </EmptyState>
       )}

@@ -11,7 +11,7 @@ export function MicrosoftDetails({ form }: { form: DetailsForm }) {
   const { kind, email } = form.values
   return (
     <>
-      <AppNotice />
+      <AppNotice kind={kind} />
       <MailboxKindChoice value={kind} onChange={(chosen) => form.setFieldValue('kind', chosen)} />
       <TextInput
         label="Email"

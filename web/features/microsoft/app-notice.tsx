@@ -2,6 +2,7 @@
 import { Alert, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
+import type { MailboxKind } from '../../../worker/contract/inboxes'
 import { TextLink } from '../../components/links'
 import { useMay } from '../session/session-context'
 import { bindingsQuery } from './api'
@@ -12,17 +13,24 @@ const TITLE = {
   invalid_profile: 'The Microsoft profile for email does not work',
 }
 
-/** Nothing while an app stands ready, or while that is not known. */
-export function AppNotice() {
+/** Nothing while an app stands ready for this kind of mailbox, or while that is not known. */
+export function AppNotice({ kind }: { kind: MailboxKind }) {
   const mayManage = useMay('microsoft:manage')
   const bindings = useQuery({ ...bindingsQuery, enabled: mayManage })
-  const state = bindings.data?.find(({ consumer }) => consumer === 'email')?.state
-  if (!state || state === 'ready') return null
+  const email = bindings.data?.find(({ consumer }) => consumer === 'email')
+  if (!email) return null
+  // The server's own app serves many workspaces: it never opens a mailbox that nobody has signed in to.
+  const ownNeeded = kind === 'app' && email.profileId === null
+  if (email.state === 'ready' && !ownNeeded) return null
   return (
-    <Alert color="yellow" icon={<IconAlertTriangle />} title={TITLE[state]}>
+    <Alert
+      color="yellow"
+      icon={<IconAlertTriangle />}
+      title={email.state === 'ready' ? 'This needs a Microsoft profile of your own' : TITLE[email.state]}
+    >
       <Text size="sm">
         Connecting needs a Microsoft profile that serves email.{' '}
-        <TextLink to="/settings/integrations/microsoft" size="sm">
+        <TextLink to="/settings/integrations/microsoft" size="sm" underline="always">
           Open the Microsoft settings
         </TextLink>
       </Text>

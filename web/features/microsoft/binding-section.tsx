@@ -1,5 +1,5 @@
 // One use of Microsoft: which profile serves it, whether that works, and what has to be registered at Microsoft for it.
-import { Alert, Anchor, Button, Group, Select, Stack, Text } from '@mantine/core'
+import { Alert, Button, CopyButton, Group, Select, Stack, Text } from '@mantine/core'
 import { IconExternalLink } from '@tabler/icons-react'
 import { type ReactNode, useState } from 'react'
 import type { BindingAnswer, ProfileAnswer } from '../../../worker/contract/microsoft'
@@ -136,12 +136,26 @@ function Registration({ binding }: { binding: BindingAnswer }) {
       )}
       {adminConsentUrl && (
         <Entry name="Where an administrator of the directory agrees for everybody">
-          <CopyLine value={adminConsentUrl} what="the consent link" />
-          <Anchor href={adminConsentUrl} target="_blank" rel="noreferrer" size="sm">
-            <Group component="span" gap={4} display="inline-flex">
-              Open the consent page <IconExternalLink size={14} aria-hidden />
-            </Group>
-          </Anchor>
+          <Group gap="xs" mt={4}>
+            <Button
+              component="a"
+              href={adminConsentUrl}
+              target="_blank"
+              rel="noreferrer"
+              size="xs"
+              variant="default"
+              rightSection={<IconExternalLink size={14} aria-hidden />}
+            >
+              Open the consent page
+            </Button>
+            <CopyButton value={adminConsentUrl}>
+              {({ copied, copy }) => (
+                <Button size="xs" variant="default" onClick={copy}>
+                  {copied ? 'Copied' : 'Copy the consent link'}
+                </Button>
+              )}
+            </CopyButton>
+          </Group>
         </Entry>
       )}
     </dl>

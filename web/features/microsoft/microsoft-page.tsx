@@ -11,6 +11,7 @@ import { bindingsQuery, profilesQuery } from './api'
 import { BindingSection } from './binding-section'
 import { ConsentResultAlert } from './consent-result-alert'
 import classes from './microsoft.module.css'
+import { shownBindings } from './microsoft-words'
 import { ProfileDialog } from './profile-dialog'
 import { ProfileRow } from './profile-row'
 
@@ -59,9 +60,8 @@ export function MicrosoftPage() {
           retry={() => void bindings.refetch()}
         />
       )}
-      {bindings.data
-        ?.filter(({ visible }) => visible)
-        .map((binding) => (
+      {bindings.data &&
+        shownBindings(bindings.data).map((binding) => (
           <BindingSection key={binding.consumer} binding={binding} profiles={profiles.data ?? []} />
         ))}
       {adding && <ProfileDialog profile={null} onClose={add.close} />}

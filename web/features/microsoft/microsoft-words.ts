@@ -22,6 +22,14 @@ export const CONSUMER_MEANING: Record<MicrosoftConsumer, string> = {
   teams: 'The Postroom app in Microsoft Teams',
 }
 
+/** What this edition has, what most people come for first. */
+export function shownBindings(bindings: readonly BindingAnswer[]): BindingAnswer[] {
+  const order = Object.keys(CONSUMER_LABEL)
+  return bindings
+    .filter(({ visible }) => visible)
+    .sort((one, other) => order.indexOf(one.consumer) - order.indexOf(other.consumer))
+}
+
 export const STATE_LABEL: Record<BindingState, string> = {
   ready: 'Ready',
   not_configured: 'Not set up',
