@@ -1,5 +1,5 @@
-// Time limits only end what hangs; no test asserts a time. Six projects: `unit` (plain Node, pure code), `worker` (real workerd), `imap` (real workerd against a real Dovecot),
-// `google` (real workerd against the Google simulator), `simulators` (the simulators against the vendors' own clients), `e2e` (the running app in a browser).
+// Time limits only end what hangs; no test asserts a time. Seven projects: `unit` (plain Node, pure code), `worker` (real workerd), `imap` (real workerd against a real Dovecot),
+// `google` and `microsoft` (real workerd against the vendor's simulator), `simulators` (the simulators against the vendors' own clients), `e2e` (the running app in a browser).
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
@@ -51,6 +51,18 @@ export default defineConfig({
           name: 'google',
           globalSetup: ['./test/support/google-global-setup.ts'],
           include: ['test/google/**/*.test.ts'],
+          setupFiles: ['./test/support/migrations.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        plugins: [await workerd()],
+        test: {
+          name: 'microsoft',
+          globalSetup: ['./test/support/microsoft-global-setup.ts'],
+          include: ['test/microsoft/**/*.test.ts'],
           setupFiles: ['./test/support/migrations.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -26,6 +26,7 @@ const STEPS = [
   },
   { name: 'simulators', run: () => vitest('simulators') },
   { name: 'google', run: () => vitest('google') },
+  { name: 'microsoft', run: () => vitest('microsoft') },
   { name: 'e2e', needs: ['dovecot', 'openssl', 'chromium'], run: () => vitest('e2e') },
   { name: 'guards', run: () => command('node', ['scripts/guards.mjs']) },
 ]
