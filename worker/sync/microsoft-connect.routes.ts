@@ -3,7 +3,9 @@ import { Hono } from 'hono'
 import { StartMicrosoftAnswer, StartMicrosoftBody } from '../contract/inboxes'
 import type { AppEnv } from '../platform/http/context'
 import { access, answers, json, publicRoute, sessionOf } from '../platform/http/route'
+import { isAdminConsent } from '../platform/microsoft-consent'
 import { beginning, type ConnectIo, comingBack, permission } from './account-connect.routes'
+import { finishAdminConsent } from './admin-consent'
 import { finishMicrosoftConnect, startMicrosoftConnect } from './microsoft-connect'
 
 /** The routes over a way to reach Microsoft. */
@@ -21,7 +23,14 @@ export function microsoftConnectRoutes(io: ConnectIo) {
     )
     .get(
       '/auth/microsoft/callback',
-      publicRoute("The way back from Microsoft's consent page; answers with a redirect"),
-      async (c) => comingBack(io, c, finishMicrosoftConnect),
+      publicRoute(
+        "The way back from Microsoft's consent pages, a person's or an administrator's; answers with a redirect",
+      ),
+      async (c) =>
+        comingBack(io, c, (deps, returned) =>
+          isAdminConsent(returned.callback)
+            ? finishAdminConsent(deps, returned)
+            : finishMicrosoftConnect(deps, returned),
+        ),
     )
 }

@@ -1,18 +1,21 @@
-// Gives a Google grant back when an inbox lets go of its account: stops the watch, revokes the refresh token. Best effort: a person
-// waits, the credentials are gone already, and what is left at Google ends by itself or in the account's own settings.
-import type { GoogleConfig, OAuthTokens } from '../contract/inboxes'
+// Gives a grant back when an inbox lets go of its account: ends push, and revokes the refresh token where the vendor takes it. Best effort:
+// a person waits, the credentials are gone already, and what is left at the vendor ends by itself or in the account's own settings.
+import type { ConnectionConfig, OAuthTokens } from '../contract/inboxes'
 import type { Settings } from '../env'
 import type { Clock } from '../platform/clock'
 import { KeyringError } from '../platform/crypto'
 import type { TenantDb } from '../platform/db'
+import type { InboxRow } from '../platform/inbox-answer'
 import { log } from '../platform/log'
 import type { SystemDb } from '../platform/system-db'
 import { revokeToken } from '../providers/oauth'
-import { ProviderError, type TokenSource } from '../providers/provider'
+import { type Lease, ProviderError, type TokenSource } from '../providers/provider'
 import type { InboxControl } from './connect'
 import { configOf, loadInbox, storedTokens } from './credentials'
-import { configuredGoogle, googleRefresh } from './google-client'
+import { configuredGoogle } from './google-client'
+import { grantIssuer } from './grant-issuer'
 import type { MakeProvider } from './mailbox'
+import { type Grant, grantOf } from './token-keeper'
 
 /** For each step, ms: a person waits. */
 const PATIENCE = 5_000
@@ -31,28 +34,40 @@ export type ReleaseDeps = {
 
 /**
  * Reads what giving the grant back needs while it is still stored. Run the answer once the row no longer holds the credentials: it does
- * nothing where another inbox of this deployment, of whatever tenant, still uses the account. Neither throws because of Google.
+ * nothing where they are still in use. Neither throws because of the vendor.
  */
 export async function prepareRelease(deps: ReleaseDeps, inboxId: string): Promise<() => Promise<void>> {
   const row = (await loadInbox(deps.db, null, inboxId))?.row
-  const google = row && configOf(row)?.google
-  if (!google) return async () => {}
-  const tokens = await storedTokens(deps.settings.keyring, row).catch((error) => {
-    if (error instanceof KeyringError) return null
-    throw error
-  })
-  if (!tokens) return async () => {}
+  const tokens =
+    row &&
+    (await storedTokens(deps.settings.keyring, row).catch((error) => {
+      if (error instanceof KeyringError) return null
+      throw error
+    }))
+  const config = row ? configOf(row) : null
+  const grant = tokens && grantOf(config, tokens)
+  if (!row || !config || !grant) return async () => {}
+  const { vendor } = grant
   return async () => {
-    // An inbox that was reconnected meanwhile counts as well: revoking ends the grant of the whole account.
-    if (await inUse(deps.system, google.address)) return
-    // A renewal of the watch that is under way would outlive its end.
-    await attempt(deps, 'stop', inboxId, () => deps.object(inboxId).stop())
-    await attempt(deps, 'watch', inboxId, () => stopWatch(deps, google, tokens))
-    await attempt(deps, 'revoke', inboxId, () => revoke(deps, tokens))
+    if (await inUse(deps, inboxId, grant)) return
+    const during = (step: string, work: () => Promise<void>) => attempt(deps, { vendor, step, inboxId }, work)
+    // A renewal of push that is under way would outlive its end.
+    await during('stop', () => deps.object(inboxId).stop())
+    await during('push', () => endPush(deps, config, standingOf(row), lastToken(deps, grant, tokens)))
+    // Microsoft takes no single grant back: it ends unused, or in the account's own settings.
+    if (vendor === 'google') await during('revoke', () => revoke(deps, tokens))
   }
 }
 
-async function inUse(system: SystemDb, address: string): Promise<boolean> {
+/**
+ * Whether somebody still needs what would be ended. Revoking at Google ends the grant of the whole account, for every inbox of this
+ * deployment, of whatever tenant. At Microsoft only this inbox's own subscription ends, which matters if it was connected again meanwhile.
+ */
+async function inUse({ db, system }: ReleaseDeps, inboxId: string, { vendor, address }: Grant): Promise<boolean> {
+  if (vendor === 'microsoft') {
+    const row = (await loadInbox(db, null, inboxId))?.row
+    return row !== undefined && row.credentials !== null && configOf(row)?.microsoft?.address === address
+  }
   const found = await system.d1
     .prepare('SELECT 1 FROM inboxes WHERE google_address = ?1 AND credentials IS NOT NULL LIMIT 1')
     .bind(address)
@@ -60,26 +75,34 @@ async function inUse(system: SystemDb, address: string): Promise<boolean> {
   return found !== null
 }
 
-async function stopWatch(deps: ReleaseDeps, google: GoogleConfig, tokens: OAuthTokens): Promise<void> {
-  const provider = deps.makeProvider(
-    { google },
-    { since: Number.POSITIVE_INFINITY, token: lastToken(deps, google, tokens) },
-  )
+/** The subscription that is known to stand; what ends it is its id alone. */
+function standingOf({ graphSubscriptionId: id, graphSubscriptionExpiresAt: expiresAt }: InboxRow): Lease | null {
+  return id === null ? null : { expiresAt: expiresAt ?? 0, subscription: { id, clientState: '' } }
+}
+
+async function endPush(
+  deps: ReleaseDeps,
+  { google, microsoft }: ConnectionConfig,
+  standing: Lease | null,
+  token: TokenSource,
+): Promise<void> {
+  if (microsoft && !standing) return
+  const account = { ...(google && { google }), ...(microsoft && { microsoft }) }
+  const provider = deps.makeProvider(account, { since: Number.POSITIVE_INFINITY, token })
   try {
-    await provider.push?.unsubscribe(null)
+    await provider.push?.unsubscribe(standing)
   } finally {
     await provider.close()
   }
 }
 
 /** A token for one last request; nothing is stored, since nothing of this grant is stored any more. */
-function lastToken(deps: ReleaseDeps, { clientId, grantedAt }: GoogleConfig, tokens: OAuthTokens): TokenSource {
+function lastToken(deps: ReleaseDeps, grant: Grant, tokens: OAuthTokens): TokenSource {
   return async (refused) => {
     if (refused === undefined && tokens.expiresAt > deps.clock()) return tokens.accessToken
     if (refused !== undefined && refused !== tokens.accessToken)
       throw new ProviderError('transient', 'released', 'This account is no longer connected.')
-    const { refreshToken } = tokens
-    return (await googleRefresh(deps.settings, deps)({ clientId, grantedAt, refreshToken })).accessToken
+    return (await grantIssuer(deps.settings, deps, deps.db).refresh(grant)).accessToken
   }
 }
 
@@ -91,8 +114,7 @@ async function revoke(deps: ReleaseDeps, { refreshToken }: OAuthTokens): Promise
 
 async function attempt(
   { patience = PATIENCE }: ReleaseDeps,
-  step: string,
-  inboxId: string,
+  { vendor, ...about }: { vendor: Grant['vendor']; step: string; inboxId: string },
   work: () => Promise<void>,
 ): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -102,7 +124,7 @@ async function attempt(
   try {
     await Promise.race([work(), timeout])
   } catch (error) {
-    log.warn('google.release', { step, inboxId, error })
+    log.warn(`${vendor}.release`, { ...about, error })
   } finally {
     clearTimeout(timer)
   }

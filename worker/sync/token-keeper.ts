@@ -85,15 +85,16 @@ async function stored(
   inboxId: string,
 ): Promise<{ row: InboxRow; grant: Grant; tokens: OAuthTokens }> {
   const row = (await loadInbox(db, null, inboxId))?.row
-  const account = row && accountOf(configOf(row))
-  const tokens = account && (await readable(storedTokens(keyring, row)))
-  if (!tokens) throw new ProviderError('protocol', 'not_connected', 'This inbox is not connected.')
-  return { row, grant: { ...account, refreshToken: tokens.refreshToken }, tokens }
+  const tokens = row && (await readable(storedTokens(keyring, row)))
+  const grant = tokens && grantOf(configOf(row), tokens)
+  if (!grant) throw new ProviderError('protocol', 'not_connected', 'This inbox is not connected.')
+  return { row, grant, tokens }
 }
 
-function accountOf(config: ConnectionConfig | null): GoogleGrant | MicrosoftGrant | null {
-  if (config?.google) return { vendor: 'google', ...config.google }
-  if (config?.microsoft) return { vendor: 'microsoft', ...config.microsoft }
+/** The grant that a connection and its tokens are, or null where the connection is no account. */
+export function grantOf(config: ConnectionConfig | null, { refreshToken }: OAuthTokens): Grant | null {
+  if (config?.google) return { vendor: 'google', ...config.google, refreshToken }
+  if (config?.microsoft) return { vendor: 'microsoft', ...config.microsoft, refreshToken }
   return null
 }
 
