@@ -4,10 +4,10 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { startGoogle } from './lib/google.mjs'
 import { BIN, ensurePackages, ROOT, toolEnv } from './lib/install.mjs'
 import { endGroup, endLeftover, freePort, rememberGroup } from './lib/processes.mjs'
 import { localSettings, workerVariables, writeVars } from './lib/settings.mjs'
+import { startGoogle, startMicrosoft } from './lib/simulators.mjs'
 
 const community = process.argv.includes('--community')
 const { port, state, simulators } = localSettings()
@@ -26,7 +26,7 @@ if ((await freePort(port)) !== port) {
 }
 ensurePackages()
 buildUi()
-const google = await startSimulatedGoogle()
+const { google, microsoft } = await startSimulatedProviders()
 const config = writeConfig()
 run(
   'wrangler',
@@ -45,6 +45,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     if (runtime) await endGroup(runtime.pid)
     await catcher?.close()
     await google?.close()
+    await microsoft?.close()
     process.exit(0)
   })
 }
@@ -91,7 +92,7 @@ function writeConfig() {
   }
   const file = path.join(state, 'wrangler.json')
   writeFileSync(file, JSON.stringify(local, null, 2))
-  writeVars(state, workerVariables(port, google?.variables))
+  writeVars(state, workerVariables(port, { ...google?.variables, ...microsoft?.variables }))
   return file
 }
 
@@ -107,11 +108,13 @@ async function startCatcher() {
   return start({ smtpPort: await freePort(port + 1), webPort: await freePort(port + 2) })
 }
 
-/** None where a real Google client is configured. */
-async function startSimulatedGoogle() {
-  const { GOOGLE_CLIENT_ID, APP_URL } = workerVariables(port)
-  if (!simulators || GOOGLE_CLIENT_ID) return null
-  return startGoogle({ wished: port + 3, state, appUrl: APP_URL })
+/** None of a vendor where a real client of it is configured. */
+async function startSimulatedProviders() {
+  const { APP_URL: appUrl, GOOGLE_CLIENT_ID, MICROSOFT_CLIENT_ID } = workerVariables(port)
+  const google = simulators && !GOOGLE_CLIENT_ID ? await startGoogle({ wished: port + 3, state, appUrl }) : null
+  const microsoft =
+    simulators && !MICROSOFT_CLIENT_ID ? await startMicrosoft({ wished: port + 4, state, appUrl }) : null
+  return { google, microsoft }
 }
 
 function startRuntime() {
@@ -187,6 +190,7 @@ async function announce() {
     )
   }
   if (google) lines.push(`  Simulated Google, and mail in:        ${google.url}`)
+  if (microsoft) lines.push(`  Simulated Microsoft, its apps, mail:  ${microsoft.url}`)
   lines.push(
     '  Sample mails while it runs:           npm run demo',
     `  State is kept in:                     ${path.relative(ROOT, state) || state}   (npm run reset clears it)\n`,
@@ -199,6 +203,7 @@ async function announce() {
       smtpPort: catcher?.smtpPort ?? null,
       webPort: catcher?.webPort ?? null,
       googleUrl: google?.url ?? null,
+      microsoftUrl: microsoft?.url ?? null,
     }),
   )
   console.log(lines.join('\n'))

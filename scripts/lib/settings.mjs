@@ -33,7 +33,7 @@ export const WORKER_VARIABLES = [
 /** The folder of all local state and the port, from POSTROOM_STATE and PORT. */
 export function localSettings() {
   const port = Number(process.env.PORT || 8787)
-  if (!Number.isInteger(port) || port < 1 || port > 65532) throw new Error(`PORT is not a port: ${process.env.PORT}`)
+  if (!Number.isInteger(port) || port < 1 || port > 65531) throw new Error(`PORT is not a port: ${process.env.PORT}`)
   return {
     port,
     state: path.resolve(ROOT, process.env.POSTROOM_STATE || '.postroom'),

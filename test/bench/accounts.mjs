@@ -2,8 +2,8 @@
 // 200 inboxes pushed at once, a mail as large as the provider takes. A vendor says how it is driven (google.mjs, microsoft.mjs).
 import { createHash, randomBytes } from 'node:crypto'
 import { freePort } from '../../scripts/lib/processes.mjs'
-import { rawMail } from '../support/google.mjs'
 import { pause, startApp, until } from '../support/running-app.mjs'
+import { rawMail } from '../support/simulator.mjs'
 import { mailMix } from './mix.mjs'
 import { imported, owner, percentile, sampleHeap, withDatabase } from './session.mjs'
 

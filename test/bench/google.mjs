@@ -1,11 +1,12 @@
 // Gmail against the simulator.
-import { connectGoogle, googleControl } from '../support/google.mjs'
+import { connectGoogle } from '../support/google.mjs'
+import { simulatorControl } from '../support/simulator.mjs'
 import { backlog, large, latency, many } from './accounts.mjs'
 
 const GMAIL = {
   name: 'Gmail',
   address: 'support@acme.example',
-  control: (app) => googleControl(app.googleUrl),
+  control: (app) => simulatorControl(app.googleUrl),
   connect: connectGoogle,
   account: (email) => ({ email }),
   announcements: 'push',

@@ -1,8 +1,9 @@
 // The promise under fire, for Gmail: pushes dropped, doubled and reordered, history expired, quota errors, a runtime killed; every mail exactly once.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mailMix } from '../bench/mix.mjs'
-import { connectGoogle, googleControl, rawMail } from '../support/google.mjs'
+import { connectGoogle } from '../support/google.mjs'
 import { pause } from '../support/running-app.mjs'
+import { rawMail, simulatorControl } from '../support/simulator.mjs'
 import { type Client, type Product, settled, signIn, startProduct } from './harness'
 
 const COUNT = 2000
@@ -10,13 +11,13 @@ const ADDRESS = 'support@acme.example'
 
 let product: Product
 let client: Client
-let google: ReturnType<typeof googleControl>
+let google: ReturnType<typeof simulatorControl>
 
 beforeAll(async () => {
   // The quota is lifted on both sides, so that the run is about faults and takes minutes; 429s are injected instead.
   product = await startProduct({ GMAIL_UNITS_PER_MINUTE: '1000000' })
   client = await signIn(product)
-  google = googleControl(product.app.googleUrl)
+  google = simulatorControl(product.app.googleUrl)
   await google('quota', { unitsPerMinute: null })
 }, 180_000)
 afterAll(() => product?.dispose())
@@ -25,7 +26,7 @@ async function killRuntime() {
   for (const pid of product.app.workerds()) process.kill(pid, 'SIGKILL')
   await product.app.kill()
   await product.restart()
-  google = googleControl(product.app.googleUrl)
+  google = simulatorControl(product.app.googleUrl)
   await google('quota', { unitsPerMinute: null })
   client = await signIn(product)
 }

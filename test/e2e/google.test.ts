@@ -2,8 +2,8 @@
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { googleControl } from '../support/google.mjs'
 import { until } from '../support/running-app.mjs'
+import { simulatorControl } from '../support/simulator.mjs'
 import { type Client, type Product, signIn, startProduct } from './harness'
 
 const SUPPORT = 'support@acme.example'
@@ -13,14 +13,14 @@ const JANE = 'jane@gmail.example'
 let product: Product
 let client: Client
 let page: Page
-let google: ReturnType<typeof googleControl>
+let google: ReturnType<typeof simulatorControl>
 let inboxId = ''
 
 beforeAll(async () => {
   // Polling alone would take ten minutes: what arrives within the tests was pushed.
   product = await startProduct({ POSTROOM_POLL_SECONDS: '600' })
   client = await signIn(product)
-  google = googleControl(product.app.googleUrl)
+  google = simulatorControl(product.app.googleUrl)
   page = await product.page()
   const [name, value] = client.cookie().split('=')
   await page.context().addCookies([{ name: name ?? '', value: value ?? '', url: product.app.base }])

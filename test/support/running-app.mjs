@@ -43,6 +43,7 @@ export async function startApp({
     smtpPort: local.smtpPort,
     webPort: local.webPort,
     googleUrl: local.googleUrl ?? null,
+    microsoftUrl: local.microsoftUrl ?? null,
     log: () => log.join(''),
     /** Process ids of the workerd processes of this run. */
     workerds: () => workerdsOf(state),
