@@ -1,7 +1,12 @@
 // Inboxes, their connections and their ledger over the API.
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import type { z } from 'zod'
-import type { CreateInboxBody, DeleteInboxBody, UpdateInboxBody } from '../../../worker/contract/inboxes'
+import type {
+  CreateInboxBody,
+  DeleteInboxBody,
+  StartMicrosoftBody,
+  UpdateInboxBody,
+} from '../../../worker/contract/inboxes'
 import { api, done, read } from '../../lib/http'
 import type { ConnectionInput } from './connection-form'
 import type { LedgerFilter } from './ledger-words'
