@@ -18,6 +18,7 @@ const BODIES: Record<string, unknown> = {
   'PATCH /api/inboxes/:id': { name: 'Renamed' },
   'DELETE /api/inboxes/:id': { openTickets: { action: 'close' } },
   'POST /api/inboxes/:id/connect/google': {},
+  'POST /api/inboxes/:id/connect/microsoft': {},
   'PUT /api/inboxes/:id/connection/imap': { imap: server, smtp: server },
   'PATCH /api/microsoft/profiles/:id': { displayName: 'Renamed' },
   'PATCH /api/tickets/:id': { status: 'waiting' },
