@@ -16,6 +16,7 @@ const SCOPES: Record<string, string> = {
   'Mail.ReadWrite.Shared': 'Read and write mail you can access',
   'Mail.Send.Shared': 'Send mail on behalf of others or yourself',
   'MailboxSettings.Read': 'Read your mailbox settings',
+  'MailboxSettings.ReadWrite': 'Read and write your mailbox settings',
   'Calendars.Read': 'Read your calendars',
   'Calendars.ReadWrite': 'Have full access to your calendars',
 }

@@ -115,7 +115,9 @@ export function mailboxAccount(
     const policy = 'Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy settings.'
     return graph.closedToApps[account.email] ? accessDenied(policy) : account
   }
-  return own || account.delegates.includes(caller.account.email) ? account : accessDenied()
+  const open = account.delegates.includes(caller.account.email)
+  const sends = needs === 'send' && account.sendAs.includes(caller.account.email)
+  return own || open || sends ? account : accessDenied()
 }
 
 const accountOf = (world: World, name: string): Account | null =>

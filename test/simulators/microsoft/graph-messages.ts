@@ -7,7 +7,7 @@ import { type ListQuery, parseAttachmentSelect, parseExpand, parseListQuery, par
 import type { Folder, StoredMessage } from './store.ts'
 
 /** Bytes of MIME sent at once. */
-const CHUNK = 64 * 1024
+const CHUNK = 256 * 1024
 
 export function readingRoutes(graph: Graph): Route[] {
   const { store } = graph

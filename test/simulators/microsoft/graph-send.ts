@@ -18,7 +18,7 @@ type Outgoing = {
 }
 
 /** Everybody a mail is addressed to, each once. */
-export function recipientsOf(raw: Buffer): string[] {
+function recipientsOf(raw: Buffer): string[] {
   const { fields } = readHead(raw)
   const named = fields.filter(({ name }) => /^(to|cc|bcc)$/i.test(name))
   return [...new Set(named.flatMap(({ value }) => addresses(value)))]

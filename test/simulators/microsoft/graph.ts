@@ -6,10 +6,12 @@ import { graphControls } from './graph-control.ts'
 import { deltaRoutes } from './graph-delta.ts'
 import { readingRoutes } from './graph-messages.ts'
 import { createQuota } from './graph-quota.ts'
+import { writingRoutes } from './graph-writing.ts'
 import { notificationControls } from './notification-control.ts'
 import { createNotifications } from './notifications.ts'
 import { createStore } from './store.ts'
 import { createSubscriptions } from './subscriptions.ts'
+import { uploadRoutes } from './upload.ts'
 import type { World } from './world.ts'
 
 export function graphPart(world: World, entra: Entra): Route[] {
@@ -36,6 +38,8 @@ export function graphPart(world: World, entra: Entra): Route[] {
   return [
     ...readingRoutes(graph),
     ...deltaRoutes(graph),
+    ...writingRoutes(graph),
+    ...uploadRoutes(graph),
     ...subscriptions.routes,
     ...graphControls(graph),
     ...notificationControls({ graph, subscriptions, notifications }),

@@ -47,7 +47,8 @@ export type Mailbox = {
   email: string
   /** what all ids of the mailbox begin with */
   prefix: string
-  made: number
+  /** ids given out so far, by kind */
+  made: Record<string, number>
   seq: number
   /** sync tokens of an earlier epoch are refused, in the way that `expiry` says */
   epoch: number
@@ -116,7 +117,7 @@ export function createStore(world: World) {
     const made: Mailbox = {
       email,
       prefix,
-      made: 0,
+      made: {},
       seq: 0,
       epoch: 0,
       expiry: 'gone',
@@ -134,7 +135,8 @@ export function createStore(world: World) {
 
   /** Ids count up; two that follow each other differ in nothing but the case of one letter. */
   function newId(box: Mailbox, kind: 'AAMkAG' | 'AAkALgAAAAAAHYQD' | 'AAQkAG'): string {
-    const number = box.made++
+    const number = box.made[kind] ?? 0
+    box.made[kind] = number + 1
     let letters = ''
     for (let rest = number >> 1; letters.length < 8; rest = Math.floor(rest / 26)) letters += LETTERS.charAt(rest % 26)
     const pair = number % 2 === 0 ? 'q' : 'Q'

@@ -173,7 +173,12 @@ async function write(outgoing: ServerResponse, response: SimResponse): Promise<v
 /** Room in the connection again, or its end. */
 function once(outgoing: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
-    outgoing.once('drain', resolve)
-    outgoing.once('close', resolve)
+    const done = () => {
+      outgoing.off('drain', done)
+      outgoing.off('close', done)
+      resolve()
+    }
+    outgoing.on('drain', done)
+    outgoing.on('close', done)
   })
 }
