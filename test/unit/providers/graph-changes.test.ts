@@ -110,6 +110,13 @@ describe('a first listing', () => {
     expect(asked[1]?.url.searchParams.get('$filter')).toBe(`receivedDateTime ge ${iso(NOW - 24 * HOUR)}`)
   })
 
+  it('asks only for mail that comes: an old one that somebody marks as read is none', async () => {
+    const { provider, asked } = open(mailbox({ inbox: mails(1), sentitems: mails(1) }))
+    await readAll(provider)
+    const begun = asked.filter(({ url }) => url.searchParams.has('$filter') && url.pathname.endsWith('/delta'))
+    expect(begun.map(({ url }) => url.searchParams.get('changeType'))).toEqual(['created', 'created'])
+  })
+
   it('asks for immutable ids every time', async () => {
     const { provider, asked } = open(mailbox({ inbox: mails(3), sentitems: mails(2) }))
     await readAll(provider)

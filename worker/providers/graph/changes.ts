@@ -95,7 +95,8 @@ const sinceFilter = (from: number) => `receivedDateTime ge ${new Date(from).toIS
  */
 async function begin(deps: ChangesDeps, name: FolderName, folder: Begin, since: number | null): Promise<FolderCursor> {
   const { limits, clock } = deps
-  const query = { $select: SELECT, $filter: sinceFilter(folder.from) }
+  // Else a mail from before the connect that somebody marks as read would count as new.
+  const query = { $select: SELECT, $filter: sinceFilter(folder.from), changeType: 'created' }
   const first: Call = { path: `mailFolders/${name}/messages/delta`, query }
   let page: MessagePage
   try {

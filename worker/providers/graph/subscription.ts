@@ -4,7 +4,7 @@ import { newToken } from '../../platform/ids'
 import type { Lease, PushCapable } from '../provider'
 import { ProviderError } from '../provider'
 import { Subscription, SubscriptionList } from './answers'
-import { basePathOf, type GraphClient, type GraphMailbox } from './client'
+import type { GraphClient, GraphMailbox } from './client'
 import type { GraphLimits } from './limits'
 
 export type SubscriptionDeps = {
@@ -149,8 +149,9 @@ const DENIED = {
   app: `Microsoft does not announce new mail of this mailbox to the app, ${POLLED}`,
 }
 
-function resourceOf(mailbox: GraphMailbox): string {
-  return `${basePathOf(mailbox)}/mailFolders('Inbox')/messages`
+/** A name and no URL, so nothing in it is escaped. */
+function resourceOf({ kind, address }: GraphMailbox): string {
+  return `${kind === 'own' ? 'me' : `users/${address}`}/mailFolders('Inbox')/messages`
 }
 
 /** What is gone already is as good as removed. */
