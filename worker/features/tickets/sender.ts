@@ -40,10 +40,9 @@ export async function senderOf(db: TenantDb, inboxId: string, from: string | und
   }
   if (!inbox.sealed || !canSend(inbox.config)) {
     throw new AppError('conflict', {
-      detail:
-        inbox.connectionType === 'google'
-          ? `${inbox.emailAddress} is not connected to Google. An admin can connect it under Inboxes.`
-          : `${inbox.emailAddress} has no settings for sending yet. An admin can enter its SMTP server under Inboxes.`,
+      detail: Object.hasOwn(VENDORS, inbox.connectionType)
+        ? `${inbox.emailAddress} is not connected to ${VENDORS[inbox.connectionType]}. An admin can connect it under Inboxes.`
+        : `${inbox.emailAddress} has no settings for sending yet. An admin can enter its SMTP server under Inboxes.`,
     })
   }
   return {
@@ -53,10 +52,12 @@ export async function senderOf(db: TenantDb, inboxId: string, from: string | und
   }
 }
 
+const VENDORS: Record<string, string> = { google: 'Google', microsoft: 'Microsoft' }
+
 /** An account sends by itself; a mailbox read by IMAP needs a server to send through. */
 function canSend(config: string | null): boolean {
   const parsed = ConnectionConfig.safeParse(config === null ? null : JSON.parse(config))
-  return parsed.success && (parsed.data.smtp !== undefined || parsed.data.google !== undefined)
+  return parsed.success && (parsed.data.smtp ?? parsed.data.google ?? parsed.data.microsoft) !== undefined
 }
 
 /** SQL of "an upload of this tenant that no message has and that has not expired", for the ids in a JSON array and the time. */
