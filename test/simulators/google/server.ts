@@ -9,7 +9,7 @@ import { gmailPart } from './gmail.ts'
 import { googleError } from './google-error.ts'
 import { createIdentity } from './identity.ts'
 import { createStore } from './store.ts'
-import { uiRoutes } from './ui.ts'
+import { pages } from './ui.ts'
 import { createWorld, type Project, type World } from './world.ts'
 
 /** All optional; without `state` (a folder) nothing outlives the process. */
@@ -37,7 +37,7 @@ export async function startGoogle(
     ...identity.routes,
     ...gmailPart(world, identity),
     ...controlRoutes(world, identity),
-    ...uiRoutes(world, createStore(world)),
+    ...pages(world, createStore(world)),
   ]
   const dispatch = createDispatch({ world, routes, contracts: createContracts(routes), refusal, spoil })
   const server = await listen({ port, dispatch, tooLarge: TOO_LARGE })

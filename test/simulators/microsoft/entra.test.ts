@@ -389,3 +389,30 @@ it('keeps grants, apps and consents over a restart', async () => {
     rmSync(state, { recursive: true, force: true })
   }
 })
+
+describe('the pages', () => {
+  const text = async (to: string) => (await fetch(microsoft.url + to)).text()
+  async function submit(to: string, fields: Record<string, string>) {
+    const body = new URLSearchParams(fields)
+    const response = await fetch(microsoft.url + to, { method: 'POST', body, redirect: 'manual' })
+    return { status: response.status, location: response.headers.get('location') ?? '' }
+  }
+
+  it('show the accounts and what a profile is made of', async () => {
+    const page = await text('/')
+    for (const part of [SUPPORT, single.clientId, single.secrets[0] ?? '', 'contoso.example']) {
+      expect(page).toContain(part)
+    }
+  })
+
+  it('send a mail in, answer it as its owner in Outlook, and keep both in one conversation', async () => {
+    const mail = { to: SUPPORT, from: 'Änn <ann@customer.example>', subject: 'Grüße <b>', text: 'Hello', thread: '' }
+    const { status, location } = await submit('/mail/compose', mail)
+    expect(status).toBe(303)
+    for (const part of ['Grüße &lt;b&gt;', 'Änn', 'Hello', 'Inbox']) expect(await text(location)).toContain(part)
+    const reply = { to: 'ann@customer.example', subject: 'Re: Grüße <b>', text: 'We look into it' }
+    expect(await submit(location, reply)).toEqual({ status: 303, location })
+    const shown = await text(location)
+    for (const part of ['Hello', 'We look into it', 'Sent Items']) expect(shown).toContain(part)
+  })
+})

@@ -9,6 +9,8 @@ import { refusal } from './faults.ts'
 import { graphPart } from './graph.ts'
 import { graphError } from './graph-error.ts'
 import { canonicalPath } from './graph-path.ts'
+import { createStore } from './store.ts'
+import { pages } from './ui.ts'
 import { createWorld, type Registration, type World } from './world.ts'
 
 /** All optional; without `state` (a folder) nothing outlives the process. `redirectUris` are those of the apps that are there anyway (`APPS`). */
@@ -59,7 +61,12 @@ export async function startMicrosoft(
   for (const app of [...Object.values(APPS), ...apps]) world.register({ redirectUris, ...app })
   addPeople(world)
   const entra = createEntra(world)
-  const routes = [...entra.routes, ...graphPart(world, entra), ...controlRoutes(world, entra)]
+  const routes = [
+    ...entra.routes,
+    ...graphPart(world, entra),
+    ...controlRoutes(world, entra),
+    ...pages(world, createStore(world)),
+  ]
   const dispatch = createDispatch({
     world,
     routes,

@@ -1,58 +1,64 @@
 // HTML of the pages for people. What a message shows is read from its raw bytes each time.
-import type { SimResponse } from '../shell/http.ts'
-import { addresses, decodeWords, field } from '../shell/mime.ts'
-import { readableText } from '../shell/mime-tree.ts'
-import { avatar, html, page } from '../shell/pages.ts'
-import { type Format, formatMessage } from './derive.ts'
-import type { Store, StoredMessage } from './store.ts'
+import type { SimResponse } from './http.ts'
+import { addresses, decodeWords, field, messageIds, readHead } from './mime.ts'
+import { content, leaves, readableText, tree } from './mime-tree.ts'
+import { avatar, type Html, html, page } from './pages.ts'
 import type { Account } from './world.ts'
 
-/** A message as a page shows it. `from` and `to` as the header has them, words decoded. */
-export type MessageView = {
+/** What a store knows of a message; `date` in ms. */
+export type Stub = {
   id: string
   threadId: string
-  from: string
-  to: string
-  subject: string
-  text: string
   date: number
   labels: string[]
-  files: { name: string; size: number }[]
   /** written by the mailbox's owner */
   sent: boolean
 }
 
-type PartShape = { filename: string; body: { size: number }; parts?: PartShape[] }
+/** A message as a page shows it. `from` and `to` as the header has them, words decoded. */
+export type MessageView = Stub & {
+  messageId: string | null
+  from: string
+  to: string
+  subject: string
+  text: string
+  files: { name: string; size: number }[]
+}
 
-/** Reads a stored message for the pages. */
-export function viewOf(store: Store, message: StoredMessage): MessageView {
-  const { fields } = store.headOf(message)
-  const raw = store.rawOf(message)
+/** A vendor's words, and what only its first page shows. */
+export type Vendor = {
+  /** "Google" */
+  name: string
+  /** what people read their mail in: "Gmail" */
+  client: string
+  /** what stands below the accounts */
+  more?: Html
+}
+
+/** Reads a mail for the pages. */
+export function viewOf(raw: Buffer, known: Stub): MessageView {
+  const { fields } = readHead(raw)
   const words = (name: string) => decodeWords(field(fields, name) ?? '')
-  const format: Format = 'full'
-  const { payload } = formatMessage(message, raw, format) as { payload: PartShape }
   return {
-    id: message.id,
-    threadId: message.threadId,
+    ...known,
+    messageId: messageIds(field(fields, 'message-id'))[0] ?? null,
     from: words('from'),
     to: words('to'),
     subject: words('subject') || '(no subject)',
     text: readableText(raw).trim(),
-    date: message.internalDate,
-    labels: message.labelIds,
-    files: filesOf(payload),
-    sent: message.labelIds.includes('SENT') && !message.labelIds.includes('INBOX'),
+    files: leaves(tree(raw))
+      .filter(({ filename }) => filename !== '')
+      .map((part) => ({ name: part.filename, size: content(raw, part).length })),
   }
 }
 
-function filesOf(part: PartShape): { name: string; size: number }[] {
-  const own = part.filename ? [{ name: part.filename, size: part.body.size }] : []
-  return [...own, ...(part.parts ?? []).flatMap(filesOf)]
-}
-
 /** All accounts, and a form for another. */
-export function accountsPage(entries: readonly { account: Account; mails: number }[], problem?: string): SimResponse {
-  const content = html`<h1>Simulated Google</h1>
+export function accountsPage(
+  vendor: Vendor,
+  entries: readonly { account: Account; mails: number }[],
+  problem?: string,
+): SimResponse {
+  const body = html`<h1>Simulated ${vendor.name}</h1>
 <p class="dim">Accounts to connect, and to write to and from. Sign-in needs no password.</p>
 <p class="actions"><a class="button" href="/mail/compose">Send a mail in</a></p>
 <section class="card">
@@ -75,8 +81,9 @@ ${problem && html`<p class="warn" role="alert">${problem}</p>`}
 </div>
 <button class="button">Add account</button>
 </form>
-</section>`
-  return page('Simulated Google', content, { status: problem ? 400 : 200 })
+</section>
+${vendor.more}`
+  return page(`Simulated ${vendor.name}`, body, { status: problem ? 400 : 200 })
 }
 
 /** The form for a mail from outside; with `thread` the next mail of that conversation. */
@@ -84,7 +91,7 @@ export function composePage(
   accounts: readonly Account[],
   values: { to: string; from: string; subject: string; text: string; thread: string; problem?: string },
 ): SimResponse {
-  const content = html`<p class="crumb"><a href="/">Accounts</a></p>
+  const body = html`<p class="crumb"><a href="/">Accounts</a></p>
 <h1>Send a mail in</h1>
 <p class="dim">${values.thread ? 'The next mail of this conversation, from the other side.' : 'As anybody outside, to one of the accounts.'}</p>
 <form class="card" method="post" action="/mail/compose" enctype="multipart/form-data">
@@ -102,7 +109,7 @@ ${values.problem && html`<p class="warn" role="alert">${values.problem}</p>`}
 <label>Attachment (optional) <input name="file" type="file"></label>
 <button class="button">Send</button>
 </form>`
-  return page('Send a mail in', content, { status: values.problem ? 400 : 200 })
+  return page('Send a mail in', body, { status: values.problem ? 400 : 200 })
 }
 
 /** Conversations of an account, the latest first. */
@@ -111,12 +118,12 @@ export function mailboxPage(account: Account, threads: readonly MessageView[][],
     const last = messages.at(-1)
     const first = messages[0]
     if (!first || !last) return html``
-    return html`<li><a class="row" href="${mailboxPath(account)}/${last.threadId}">${avatar(nameOf(first.from))}
+    return html`<li><a class="row" href="${threadPath(account, last.threadId)}">${avatar(nameOf(first.from))}
 <span class="grow"><span>${first.subject}</span>
 <span class="dim small line">${nameOf(last.from)}: ${last.text.slice(0, 90).replace(/\s+/g, ' ')}</span></span>
 <span class="side">${shortDate(last.date)}${messages.length > 1 && html`<span class="dim small">${messages.length} mails</span>`}</span></a></li>`
   }
-  const content = html`<p class="crumb"><a href="/">Accounts</a></p>
+  const body = html`<p class="crumb"><a href="/">Accounts</a></p>
 <h1>${account.name}</h1>
 <p class="dim">${account.email}</p>
 <p class="actions"><a class="button" href="/mail/compose?to=${encodeURIComponent(account.email)}">Send a mail in</a></p>
@@ -129,17 +136,22 @@ ${
     : html`<ul class="rows">${threads.map(row)}</ul>`
 }
 </section>`
-  return page(account.email, content)
+  return page(account.email, body)
 }
 
 /** One conversation, and a reply in the owner's name. */
-export function threadPage(account: Account, messages: readonly MessageView[], problem?: string): SimResponse {
+export function threadPage(
+  vendor: Vendor,
+  account: Account,
+  messages: readonly MessageView[],
+  problem?: string,
+): SimResponse {
   const first = messages[0]
   const other = messages.findLast((message) => !message.sent)
   const subject = first?.subject ?? ''
   const to = other ? addressOf(other.from) : addressOf(messages.at(-1)?.to ?? '')
   const next = new URLSearchParams({ to: account.email, thread: first?.threadId ?? '' }).toString()
-  const content = html`<p class="crumb"><a href="/">Accounts</a> / <a href="${mailboxPath(account)}">${account.email}</a></p>
+  const body = html`<p class="crumb"><a href="/">Accounts</a> / <a href="${mailboxPath(account)}">${account.email}</a></p>
 <h1>${subject}</h1>
 <section class="card">
 ${messages.map(
@@ -151,8 +163,8 @@ ${message.files.map((file) => html`<p class="notice small">${file.name} <span cl
 </article>`,
 )}
 </section>
-<form class="card" method="post" action="${mailboxPath(account)}/${first?.threadId}">
-<h2>Reply as ${account.name}, in Gmail</h2>
+<form class="card" method="post" action="${threadPath(account, first?.threadId ?? '')}">
+<h2>Reply as ${account.name}, in ${vendor.client}</h2>
 ${problem && html`<p class="warn" role="alert">${problem}</p>`}
 <div class="two">
 <label>To <input name="to" required value="${to}"></label>
@@ -164,9 +176,12 @@ ${problem && html`<p class="warn" role="alert">${problem}</p>`}
 <a href="/mail/compose?${next}">Write the other side's next mail</a>
 </div>
 </form>`
-  return page(subject, content, { status: problem ? 400 : 200 })
+  return page(subject, body, { status: problem ? 400 : 200 })
 }
 
+/** Where a conversation is shown. */
+export const threadPath = (account: Account, threadId: string) =>
+  `${mailboxPath(account)}/${encodeURIComponent(threadId)}`
 const mailboxPath = (account: Account) => `/mail/${encodeURIComponent(account.email)}`
 const addressOf = (header: string) => addresses(header)[0] ?? header
 const nameOf = (header: string) =>
