@@ -81,7 +81,9 @@ export function writingRoutes(graph: Graph): Route[] {
     }
     const mail = mailOf(given)
     if ('status' in mail) return mail
-    const raw = mimeOf({ ...reply(graph, call, original, all, String(comment ?? '')), ...(mail as Partial<Mail>) })
+    const opened = reply(graph, call, original, all, String(comment ?? ''))
+    const changes = mail as Partial<Mail>
+    const raw = mimeOf({ ...opened, ...changes, fields: [...(opened.fields ?? []), ...(changes.fields ?? [])] })
     const { conversationId } = original
     return store.add(call.email, { raw, folder: 'drafts', isDraft: true, isRead: true, conversationId })
   }
