@@ -19,6 +19,7 @@ const SCOPES: Record<string, string> = {
   'MailboxSettings.ReadWrite': 'Read and write your mailbox settings',
   'Calendars.Read': 'Read your calendars',
   'Calendars.ReadWrite': 'Have full access to your calendars',
+  'TeamsActivity.Send': 'Send a teamwork activity as you',
 }
 
 const GRAPH = 'https://graph.microsoft.com'

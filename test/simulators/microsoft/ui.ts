@@ -7,7 +7,7 @@ import type { App, World } from './world.ts'
 
 export function pages(world: World, store: Store): Route[] {
   return uiRoutes(world, {
-    vendor: () => ({ name: 'Microsoft', client: 'Outlook', more: appsSection(world) }),
+    vendor: () => ({ name: 'Microsoft', client: 'Outlook', more: html`${sharedSection(world)}${appsSection(world)}` }),
     messages(email) {
       const box = store.mailbox(email)
       const nameOf = (folder: string) => box.folders.find(({ id }) => id === folder)
@@ -24,6 +24,17 @@ export function pages(world: World, store: Store): Route[] {
       return message ? store.rawOf(message) : Buffer.alloc(0)
     },
   })
+}
+
+function sharedSection(world: World): Html | null {
+  const shared = [...world.accounts.values()].filter((account) => account.shared)
+  const names = (emails: string[]) => emails.join(', ') || 'nobody'
+  return shared.length === 0
+    ? null
+    : html`<section class="card">
+<h2>Shared mailboxes</h2>
+<ul>${shared.map(({ email, delegates }) => html`<li>${email}: opened by ${names(delegates)}</li>`)}</ul>
+</section>`
 }
 
 /** App registrations, with what a Microsoft profile is made of. Their secrets are simulated like everything here. */
