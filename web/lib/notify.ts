@@ -2,10 +2,12 @@
 import { notifications } from '@mantine/notifications'
 import { messageOf } from './http'
 
+const CLOSE = { closeButtonProps: { 'aria-label': 'Dismiss' } }
+
 export function notifyError(error: unknown) {
-  notifications.show({ color: 'red', title: 'That did not work', message: messageOf(error), autoClose: 8000 })
+  notifications.show({ ...CLOSE, color: 'red', title: 'That did not work', message: messageOf(error), autoClose: 8000 })
 }
 
 export function notifyDone(message: string) {
-  notifications.show({ message, autoClose: 4000 })
+  notifications.show({ ...CLOSE, message, autoClose: 4000 })
 }
