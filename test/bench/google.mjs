@@ -8,9 +8,9 @@ const GMAIL = {
   address: 'support@acme.example',
   control: (app) => simulatorControl(app.googleUrl),
   connect: connectGoogle,
-  account: (email) => ({ email }),
+  domain: 'many.example',
   announcements: 'push',
-  forge: 'push/forge',
+  forge: ['push/forge', 'replay'],
 }
 /** 6,000 units a minute, 20 for a message (providers.md, the newer table): mails per second. */
 const ALLOWED = 6000 / 20 / 60

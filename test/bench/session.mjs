@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { call } from '../../scripts/lib/local.mjs'
+import { readVars } from '../../scripts/lib/settings.mjs'
 import { pause, until } from '../support/running-app.mjs'
 
 /** Makes the workspace; answers `api(method, route, body)`. */
@@ -14,6 +15,21 @@ export async function owner(app) {
   if (needed)
     await call(app.base, 'POST', '/api/setup', { body: { tenantName: 'Bench', name: 'Owner', email, password }, jar })
   else await call(app.base, 'POST', '/api/auth/sign-in', { body: { email, password }, jar })
+  return { jar, api: (method, route, body) => call(app.base, method, route, { body, jar }) }
+}
+
+/** The owner of a second workspace, made by the operator. */
+export async function secondOwner(app) {
+  const { OPERATOR_TOKEN } = readVars(path.join(app.state, '.dev.vars'))
+  const { inviteUrl } = await call(app.base, 'POST', '/api/operator/tenants', {
+    body: { tenantName: 'Bench 2', ownerEmail: 'owner@bench2.example' },
+    headers: { authorization: `Bearer ${OPERATOR_TOKEN}` },
+  })
+  const jar = {}
+  await call(app.base, 'POST', '/api/invitations/accept', {
+    body: { token: new URL(inviteUrl).hash.replace('#token=', ''), name: 'Second', password: 'a long bench password' },
+    jar,
+  })
   return { jar, api: (method, route, body) => call(app.base, method, route, { body, jar }) }
 }
 
