@@ -1,118 +1,25 @@
-// What the tests of connecting a Google account share: the way round from the first click to the last redirect, with nothing secret told.
-import { env, runInDurableObject } from 'cloudflare:test'
-import { Hono } from 'hono'
-import { expect } from 'vitest'
-import type { Role } from '../../../worker/contract/permissions'
-import type { Env } from '../../../worker/env'
-import type { AppEnv } from '../../../worker/platform/http/context'
-import { problemResponse } from '../../../worker/platform/http/problem'
+// The way round of connecting a Google account, over a Google that a test tells what to say.
 import { googleConnectRoutes } from '../../../worker/sync/google-connect.routes'
-import type { InboxObject } from '../../../worker/sync/inbox-object'
-import { fakeMailbox } from '../../support/fake-provider'
-import { startTranscript } from '../../support/transcript'
-import { CLIENT_SECRET, fakeGoogle, givenGoogleInbox, googleSettings, tokensOf } from './google-rows'
+import { callbackOf, secrets, setUpAccount } from './account-connect-lab'
+import { CLIENT_SECRET, fakeGoogle, givenGoogleInbox, googleSettings } from './google-rows'
 
-export const APP = 'http://postroom.test'
-export const CALLBACK = '/api/auth/google/callback'
+export const CALLBACK = callbackOf('google')
 
-const transcript = startTranscript()
-/** What must be told to nobody; the lab adds whatever secret it makes or sees. */
-export const secrets = new Set<string>([CLIENT_SECRET])
-const addresses: string[] = []
+secrets.add(CLIENT_SECRET)
 
-/** Nothing that gives access is in an answer, a log line, or an address we send the browser to; the consent address holds the state alone. */
-export function expectNothingTold(): void {
-  expect(transcript.leaked([...secrets])).toEqual([])
-  expect([...secrets].filter((secret) => addresses.some((address) => address.includes(secret)))).toEqual([])
-  expect(secrets.size).toBeGreaterThan(20)
-}
-
-export type Who = { userId: string; tenantId: string; role: Role } | null
-
-/** A Google inbox that is not connected, with the routes over a Google that a test tells what to say. */
+/** A Google inbox that is not connected. */
 export async function setUpConnect(
   given: Parameters<typeof givenGoogleInbox>[0] & { settings?: object; signedInAs?: string } = {},
 ) {
   const inbox = await givenGoogleInbox({ tokens: null, ...given })
   const google = fakeGoogle(given.signedInAs ?? inbox.account)
-  const world = {
-    now: Date.now(),
-    who: { userId: 'usr_1', tenantId: inbox.tenantId, role: 'admin' } as Who,
-    settings: { ...googleSettings(), ...given.settings },
-    /** grants given back: the refresh tokens stored before and at that moment */
-    released: [] as (string | null | undefined)[][],
-  }
-  const stub = env.INBOX.get(env.INBOX.idFromName(inbox.inboxId))
-  await runInDurableObject<InboxObject, void>(stub, (object) => {
-    object.makeProvider = () => fakeMailbox().provider()
-  })
-  const app = new Hono<AppEnv>()
-    .use(async (c, next) => {
-      c.set('settings', world.settings)
-      c.set('clock', () => world.now)
-      c.set('releaseConnection', async (db, inboxId) => {
-        const before = (await tokensOf({ tenantId: db.tenantId, inboxId }))?.refreshToken
-        return async () =>
-          void world.released.push([before, (await tokensOf({ tenantId: db.tenantId, inboxId }))?.refreshToken])
-      })
-      const session = { tokenHash: 'h', tenantName: 'T', plan: 'enterprise', userName: 'U', userEmail: 'u@example.com' }
-      c.set('session', world.who && { ...session, ...world.who })
-      await next()
-    })
-    .route('/api', googleConnectRoutes({ fetch: google.fetch }))
-  app.onError((error) => problemResponse(error))
-  const call = (path: string, init?: RequestInit) => app.request(path, init, env as Env)
-  const begin = (body: object = {}) =>
-    call(`/api/inboxes/${inbox.inboxId}/connect/google`, {
-      method: 'POST',
-      body: JSON.stringify(body),
-      headers: { 'content-type': 'application/json' },
-    })
-  const t = {
+  const settings = { ...googleSettings(), ...given.settings }
+  const t = await setUpAccount({
+    vendor: 'google',
     inbox,
-    google,
-    world,
-    begin,
-    /** Begins, and answers the consent address. */
-    start: async (body: object = {}) => {
-      const response = await begin(body)
-      expect(response.status).toBe(200)
-      const url = new URL(((await response.json()) as { url: string }).url)
-      secrets.add(url.searchParams.get('state') ?? '')
-      return url
-    },
-    /** The browser comes back from Google with this query; answers where it is sent, and nothing else is told. */
-    back: async (query: Record<string, string> | string) => {
-      const response = await transcript.keep(await call(`${CALLBACK}?${new URLSearchParams(query)}`))
-      for (const token of google.issued) secrets.add(token)
-      for (const { body } of google.asked) secrets.add(body.code_verifier ?? CLIENT_SECRET)
-      expect(response.status).toBe(302)
-      expect(await response.text()).toBe('')
-      addresses.push(response.headers.get('location') ?? '')
-      return new URL(response.headers.get('location') ?? '')
-    },
-    /** From the first click to the last redirect; answers the outcome. */
-    connect: async (body: object = {}) => {
-      const consent = await t.start(body)
-      return outcome(await t.back({ state: stateIn(consent), code: code() }))
-    },
-    row: () =>
-      env.DB.prepare('SELECT * FROM inboxes WHERE id = ?')
-        .bind(inbox.inboxId)
-        .first<Record<string, string | number | null>>(),
-    tokens: () => tokensOf(inbox),
-    object: () => runInDurableObject<InboxObject, Awaited<ReturnType<InboxObject['state']>>>(stub, (o) => o.state()),
-    attempts: async () =>
-      (await env.DB.prepare('SELECT * FROM oauth_states WHERE inbox_id = ?').bind(inbox.inboxId).all()).results,
-  }
-  return t
+    mount: (app) => app.route('/api', googleConnectRoutes({ fetch: google.fetch })),
+    fake: google,
+    settings,
+  })
+  return { google, ...t }
 }
-
-let codes = 0
-export function code(): string {
-  const made = `authorization-code-${++codes}-0001`
-  secrets.add(made)
-  return made
-}
-export const stateIn = (consent: URL) => consent.searchParams.get('state') ?? ''
-export const outcome = (page: URL) => Object.fromEntries(page.searchParams)

@@ -1,7 +1,8 @@
 import { env } from 'cloudflare:test'
 import { afterAll, describe, expect, it } from 'vitest'
 import { sha256Hex } from '../../../worker/platform/ids'
-import { APP, code, expectNothingTold, outcome, setUpConnect, stateIn, type Who } from './google-connect-lab'
+import { APP, code, expectNothingTold, outcome, stateIn, type Who } from './account-connect-lab'
+import { setUpConnect } from './google-connect-lab'
 import { givenGoogleInbox } from './google-rows'
 
 const MINUTE = 60_000

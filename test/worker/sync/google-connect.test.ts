@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:test'
 import { afterAll, describe, expect, it } from 'vitest'
-import { APP, CALLBACK, code, expectNothingTold, outcome, secrets, setUpConnect, stateIn } from './google-connect-lab'
+import { APP, code, expectNothingTold, outcome, secrets, stateIn } from './account-connect-lab'
+import { CALLBACK, setUpConnect } from './google-connect-lab'
 import { CLIENT_ID, givenGoogleInbox, liveTokens } from './google-rows'
 
 afterAll(expectNothingTold)
