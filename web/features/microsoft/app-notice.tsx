@@ -1,9 +1,9 @@
 // Says before a Microsoft inbox is connected that no app stands ready for it, and where to mend that.
-import { Alert, Text } from '@mantine/core'
+import { Alert, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import type { MailboxKind } from '../../../worker/contract/inboxes'
-import { TextLink } from '../../components/links'
+import { ButtonLink } from '../../components/links'
 import { useMay } from '../session/session-context'
 import { bindingsQuery } from './api'
 
@@ -28,12 +28,12 @@ export function AppNotice({ kind }: { kind: MailboxKind }) {
       icon={<IconAlertTriangle />}
       title={email.state === 'ready' ? 'This needs a Microsoft profile of your own' : TITLE[email.state]}
     >
-      <Text size="sm">
-        Connecting needs a Microsoft profile that serves email.{' '}
-        <TextLink to="/settings/integrations/microsoft" size="sm" underline="always">
+      <Stack gap="xs" align="start">
+        <Text size="sm">Connecting needs a Microsoft profile that serves email.</Text>
+        <ButtonLink to="/settings/integrations/microsoft" size="xs" variant="default">
           Open the Microsoft settings
-        </TextLink>
-      </Text>
+        </ButtonLink>
+      </Stack>
     </Alert>
   )
 }
