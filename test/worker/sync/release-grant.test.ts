@@ -3,9 +3,11 @@ import { describe, expect, it, vi } from 'vitest'
 import { newId } from '../../../worker/platform/ids'
 import { systemDb } from '../../../worker/platform/system-db'
 import { ProviderError, type TokenSource } from '../../../worker/providers/provider'
+import type { Connection } from '../../../worker/sync/credentials'
 import { prepareRelease } from '../../../worker/sync/release-grant'
 import { fakeMailbox } from '../../support/fake-provider'
 import { fakeGoogle, givenGoogleInbox, googleSettings, liveTokens } from './google-rows'
+import { fakeMicrosoft, givenMicrosoftInbox, microsoftSettings } from './microsoft-rows'
 
 async function setUp(given: Parameters<typeof givenGoogleInbox>[0] = {}) {
   const inbox = await givenGoogleInbox(given)
@@ -153,5 +155,84 @@ describe('an inbox that lets go of its account', () => {
     await t.wipe()
     await giveBack()
     expect(t.happened).toEqual(['stop checks', expect.stringContaining('revoke')])
+  })
+})
+
+describe('a Microsoft inbox that lets go', () => {
+  async function connected(given: Parameters<typeof givenMicrosoftInbox>[0] = {}) {
+    const inbox = await givenMicrosoftInbox({ subscription: 'sub-1', ...given })
+    const microsoft = fakeMicrosoft(inbox.address)
+    const happened: string[] = []
+    const prepare = () =>
+      prepareRelease(
+        {
+          db: inbox.db,
+          system: systemDb(env.DB),
+          settings: microsoftSettings(),
+          clock: Date.now,
+          patience: 200,
+          fetch: microsoft.fetch as typeof fetch,
+          object: () => ({ stop: async () => void happened.push('stop checks') }),
+          makeProvider: (connection: Connection, { token }: { token: TokenSource }) => ({
+            ...fakeMailbox().provider(),
+            push: {
+              subscribe: () => Promise.reject(new Error('nobody subscribes here')),
+              renew: () => Promise.reject(new Error('nobody renews here')),
+              unsubscribe: async (standing) =>
+                void happened.push(
+                  `end ${standing?.subscription?.id} of ${connection.microsoft?.address} as ${await token()}`,
+                ),
+            },
+          }),
+        },
+        inbox.inboxId,
+      )
+    const wipe = () => env.DB.prepare('UPDATE inboxes SET credentials = NULL WHERE id = ?').bind(inbox.inboxId).run()
+    return { inbox, microsoft, happened, prepare, wipe }
+  }
+
+  it('stops the checks and ends its own subscription; Microsoft takes no grant back', async () => {
+    const t = await connected({ tokens: liveTokens('m1') })
+    const giveBack = await t.prepare()
+    await t.wipe()
+    await giveBack()
+    expect(t.happened).toEqual(['stop checks', `end sub-1 of ${t.inbox.address} as stored-access-m1`])
+    expect(t.microsoft.asked).toEqual([])
+  })
+
+  it.each(['own', 'app'] as const)(
+    '(%s) with an access token that has run out gets one more, and stores it nowhere',
+    async (kind) => {
+      const refreshToken = kind === 'app' ? null : 'r'
+      const t = await connected({ kind, tokens: { accessToken: 'dead', expiresAt: 1, refreshToken } })
+      const giveBack = await t.prepare()
+      await t.wipe()
+      await giveBack()
+      expect(t.happened.at(-1)).toContain(`as ${t.microsoft.issued[0]}`)
+    },
+  )
+
+  it('leaves alone what another inbox on the same mailbox has', async () => {
+    const other = await givenMicrosoftInbox({ subscription: 'sub-2' })
+    const t = await connected({ address: other.address })
+    const giveBack = await t.prepare()
+    await t.wipe()
+    await giveBack()
+    expect(t.happened.filter((step) => step.startsWith('end'))).toEqual([expect.stringContaining('end sub-1')])
+  })
+
+  it('that was connected to the same mailbox again meanwhile keeps its checks and its subscription', async () => {
+    const t = await connected()
+    await (await t.prepare())()
+    expect(t.happened).toEqual([])
+  })
+
+  it('without a subscription asks Microsoft nothing', async () => {
+    const inbox = await connected()
+    await env.DB.prepare('UPDATE inboxes SET graph_subscription_id = NULL WHERE id = ?').bind(inbox.inbox.inboxId).run()
+    const giveBack = await inbox.prepare()
+    await inbox.wipe()
+    await giveBack()
+    expect(inbox.happened).toEqual(['stop checks'])
   })
 })
