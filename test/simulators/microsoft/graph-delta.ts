@@ -18,16 +18,7 @@ import type { ChangeKind, Mailbox } from './store.ts'
 
 const DEFAULT_SIZE = 10
 const MAX_SIZE = 1_000
-const OPTIONS = new Set([
-  '$select',
-  '$top',
-  '$filter',
-  '$orderby',
-  '$expand',
-  '$deltatoken',
-  '$skiptoken',
-  'changeType',
-])
+const OPTIONS = new Set(['$select', '$top', '$filter', '$orderby', '$deltatoken', '$skiptoken', 'changeType'])
 
 export function deltaRoutes(graph: Graph): Route[] {
   const { store, settings } = graph

@@ -89,13 +89,13 @@ describe('MIME', () => {
       .headers({ 'Content-Type': 'text/plain', Prefer: IMMUTABLE })
       .post(mime(...REPLY))
     expect(draft).toMatchObject({ isDraft: true, internetMessageId: '<ours@contoso.example>' })
-    await microsoft.control('sent-delay', { ms: 50 })
+    await microsoft.control('sent-delay', { ms: 700 })
     await graph.api(`/me/messages/${draft.id}/send`).post({})
     const sentItems = await graph.api('/me/mailFolders/sentitems').get()
     const folder = async () =>
       (await graph.api(`/me/messages/${draft.id}`).header('Prefer', IMMUTABLE).get()).parentFolderId
     expect(await folder()).not.toBe(sentItems.id)
-    await expect.poll(folder).toBe(sentItems.id)
+    await expect.poll(folder, { timeout: 5_000 }).toBe(sentItems.id)
     expect((await refusalOf(graph.api(`/me/messages/${draft.id}/send`).post({}))).status).toBe(400)
   })
 })
