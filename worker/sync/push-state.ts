@@ -1,5 +1,5 @@
 // Whether an inbox is told of new mail: the provider's standing order for push, and whether pushes really come. Pure; no clock.
-// A standing order alone proves nothing; only a push does, or a provider that called us back while giving it (decisions/0011).
+// A standing order alone proves nothing; only a push does, or a provider that called us back while giving it (decisions/0011, 0015).
 import { createHash } from 'node:crypto'
 import { backoff } from '../platform/retry'
 import type { Lease } from '../providers/provider'
