@@ -107,16 +107,37 @@ async function tokenRequest(tenant: string, fields: Record<string, string>) {
 /** Mail arrives; its immutable id. */
 export async function deliver(account: Account, raw: Uint8Array | string, options: object = {}): Promise<string> {
   const base64 = Buffer.from(raw).toString('base64')
-  const { id } = await control<{ id: string }>('deliver', { to: account.email, raw: base64, ...options })
-  return id
+  const { immutableId } = await control<{ immutableId: string }>('deliver', {
+    to: account.email,
+    raw: base64,
+    ...options,
+  })
+  return immutableId
 }
 export const remove = (account: Account, id: string) => control('remove', { account: account.email, id })
-export type Listed = { id: string; folder: string; isRead: boolean; internetMessageId: string; raw: string }
+export type Listed = {
+  immutableId: string
+  conversationId: string
+  internetMessageId: string
+  folder: string
+  isRead: boolean
+  isDraft: boolean
+}
 export async function messagesOf(account: Account): Promise<Listed[]> {
   const answer = await ask<Listed[] | { messages: Listed[] }>(`messages?account=${encodeURIComponent(account.email)}`)
   return Array.isArray(answer) ? answer : answer.messages
 }
 export const requests = async () => (await ask<{ requests: Record<string, number> }>('state')).requests
+
+/** The bytes of a message as the mailbox has them, one char per byte. */
+export async function rawOf(account: Account, id: string): Promise<string> {
+  const query = new URLSearchParams({ account: account.email, id })
+  const { raw } = await ask<{ raw: string }>(`raw?${query}`)
+  return Buffer.from(raw, 'base64').toString('latin1')
+}
+/** What subscriptions there are. */
+export const subscriptionsAlive = async () =>
+  (await ask<{ subscriptions: { id: string; resource: string }[] }>('subscriptions')).subscriptions
 
 /** Every request so far was one that Microsoft documents. */
 export async function expectNoViolations(): Promise<void> {
@@ -126,14 +147,14 @@ export async function expectNoViolations(): Promise<void> {
 
 /** A provider for the account with the real limits. */
 export function mailbox(account: Account, options: Partial<GraphConfig> & Partial<GraphDeps> = {}): MailProvider {
-  const { fetch: fetching, clock, token, spent, limits, ...config } = options
+  const { fetch: fetching, clock, token, spent, limits, subscriptionsInUse, ...config } = options
   return openGraph(
     {
       apiUrl: API,
       mailbox: account.mailbox,
       since: 0,
-      notificationUrl: 'http://127.0.0.1:9/api/webhooks/graph-push',
-      lifecycleUrl: 'http://127.0.0.1:9/api/webhooks/graph-lifecycle',
+      notificationUrl: `${microsoft.listener}/api/webhooks/graph-push`,
+      lifecycleUrl: `${microsoft.listener}/api/webhooks/graph-lifecycle`,
       push: false,
       trustedHosts: [],
       ...config,
@@ -144,6 +165,7 @@ export function mailbox(account: Account, options: Partial<GraphConfig> & Partia
       token: token ?? (async (refused) => (refused ? refreshed(account.tokens.refresh) : account.tokens.access)),
       spent,
       limits,
+      subscriptionsInUse,
     },
   )
 }

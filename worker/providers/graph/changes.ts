@@ -22,12 +22,15 @@ export type ChangesDeps = { client: GraphClient; clock: Clock; limits: GraphLimi
 /** The next messages after a cursor. Throws 'cursor_expired' once Graph no longer keeps what happened since. */
 export async function nextPage(deps: ChangesDeps, cursor: GraphCursor, limit: number): Promise<ChangePage> {
   let state = cursor
+  let repeats = 0
   for (let asked = 0; asked < deps.limits.steps; asked++) {
     const { turn } = state
-    if (pendingOf(state[turn]).length > 0) return handOut(deps, state, limit)
+    if (pendingOf(state[turn]).length > 0) return handOut(state, limit)
     const folder = await advance(deps, turn, state[turn], state.since)
+    if (!isAtRest(folder) && linkOf(folder) === linkOf(state[turn]) && ++repeats === deps.limits.repeats)
+      throw noProgress()
     state = { ...state, [turn]: folder }
-    if (pendingOf(folder).length > 0) return handOut(deps, state, limit)
+    if (pendingOf(folder).length > 0) return handOut(state, limit)
     if (isAtRest(folder) && turn === 'sentitems') return { refs: [], next: { ...state, turn: 'inbox' }, more: false }
     state = { ...state, turn: turnAfter(turn, folder) }
   }
@@ -36,6 +39,10 @@ export async function nextPage(deps: ChangesDeps, cursor: GraphCursor, limit: nu
 
 function pendingOf(folder: FolderCursor): Entry[] {
   return folder.mode === 'list' || folder.mode === 'delta' ? folder.pending : []
+}
+
+function linkOf(folder: FolderCursor): string | null {
+  return folder.mode === 'closed' ? null : folder.link
 }
 
 /** Nothing is known to wait. */
@@ -48,11 +55,11 @@ function turnAfter(turn: FolderName, folder: FolderCursor): FolderName {
   return turn === 'inbox' && isAtRest(folder) ? 'sentitems' : 'inbox'
 }
 
-function handOut(deps: ChangesDeps, state: GraphCursor, limit: number): ChangePage {
+function handOut(state: GraphCursor, limit: number): ChangePage {
   const { turn } = state
   const pending = pendingOf(state[turn])
   const rest = pending.slice(limit)
-  const folder = emptied(deps, state[turn], rest)
+  const folder = emptied(state[turn], rest)
   return {
     refs: pending.slice(0, limit).map((entry) => refOf(entry, turn)),
     next: { ...state, [turn]: folder, turn: turnAfter(turn, folder) },
@@ -61,9 +68,11 @@ function handOut(deps: ChangesDeps, state: GraphCursor, limit: number): ChangePa
 }
 
 /** A folder with what is left of it; after the last page of a listing its delta is due. */
-function emptied({ clock }: ChangesDeps, folder: FolderCursor, pending: Entry[]): FolderCursor {
-  if (folder.mode === 'list' && folder.last && pending.length === 0)
-    return { mode: 'delta', link: folder.delta, rest: false, pending, seen: 0, takenAt: clock() }
+function emptied(folder: FolderCursor, pending: Entry[]): FolderCursor {
+  if (folder.mode === 'list' && folder.last && pending.length === 0) {
+    const { delta: link, takenAt } = folder
+    return { mode: 'delta', link, rest: false, pending, seen: 0, takenAt }
+  }
   return folder.mode === 'list' || folder.mode === 'delta' ? { ...folder, pending } : folder
 }
 
@@ -78,7 +87,7 @@ async function advance(
     case 'begin':
       return begin(deps, name, folder, since)
     case 'list':
-      return emptied(deps, ...(await list(deps, name, folder)))
+      return emptied(...(await list(deps, name, folder)))
     case 'delta':
       return delta(deps, folder)
     case 'closed':
@@ -106,13 +115,14 @@ async function begin(deps: ChangesDeps, name: FolderName, folder: Begin, since: 
     throw error
   }
   const passed = folder.passed + page.value.length
-  const { next, end } = linksOf(deps, page, folder.link)
+  const { next, end } = linksOf(deps, page)
   const width = clock() - folder.from
   if (passed > limits.round && width > NARROWEST)
     return { mode: 'begin', from: clock() - Math.floor(width / 4), link: null, passed: 0 }
   if (next !== null) return { ...folder, link: next, passed }
-  if (since === null) return { mode: 'delta', link: end, rest: true, pending: [], seen: 0, takenAt: clock() }
-  return { mode: 'list', from: since, link: null, delta: end, pending: [], last: false }
+  const takenAt = clock()
+  if (since === null) return { mode: 'delta', link: end, rest: true, pending: [], seen: 0, takenAt }
+  return { mode: 'list', from: since, link: null, delta: end, takenAt, pending: [], last: false }
 }
 
 const NARROWEST = 10 * 60_000
@@ -149,7 +159,7 @@ async function list(deps: ChangesDeps, name: FolderName, folder: Listing): Promi
 
 async function delta(deps: ChangesDeps, folder: Delta): Promise<Delta> {
   const page = await asKept(deps, folder)
-  const { next, end } = linksOf(deps, page, folder.rest ? null : folder.link)
+  const { next, end } = linksOf(deps, page)
   const seen = folder.seen + page.value.length
   // More may have happened than a filtered delta tells.
   if (next === null && seen > deps.limits.round)
@@ -179,13 +189,10 @@ function ask({ client, limits }: ChangesDeps, call: Call): Promise<MessagePage> 
 type Links = { next: string; end: string } | { next: null; end: string }
 
 /** Where a delta goes on: the next page, or the end of this reading. The host of either is known before it is kept. */
-function linksOf({ client }: ChangesDeps, page: MessagePage, asked: string | null): Links {
+function linksOf({ client }: ChangesDeps, page: MessagePage): Links {
   const next = page['@odata.nextLink']
   const end = page['@odata.deltaLink']
-  if (next !== undefined) {
-    if (next === asked) throw noProgress()
-    return { next: client.trusted(next), end: '' }
-  }
+  if (next !== undefined) return { next: client.trusted(next), end: '' }
   if (end === undefined) throw new ProviderError('protocol', 'graph_no_link', 'Microsoft did not say how to go on.')
   return { next: null, end: client.trusted(end) }
 }

@@ -22,6 +22,8 @@ const Listing = z.object({
   /** the rest of a page where all mails carry the same second */
   link: z.string().nullable(),
   delta: z.string(),
+  /** ms: when that was */
+  takenAt: z.number(),
   pending: z.array(Entry),
   /** the last page is in `pending` */
   last: z.boolean(),

@@ -18,6 +18,8 @@ export const GRAPH_LIMITS = {
   page: 500,
   /** requests of one look for changes */
   steps: 12,
+  /** times in one look that Graph may answer with the very link that was asked */
+  repeats: 5,
   /** how far before the start a delta reaches: clocks differ, and mail is rescued from the junk folder */
   overlap: 48 * HOUR,
   /** what a delta with a filter answers at most (message: delta, "Optional query parameters"), with a margin */
