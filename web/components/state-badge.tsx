@@ -1,8 +1,8 @@
 // A word with a coloured dot: the state of a ticket or an inbox. The word alone says it all.
+
 import { Badge } from '@mantine/core'
 import classes from './state-badge.module.css'
-
-export type Tone = 'good' | 'busy' | 'waiting' | 'bad' | 'past' | 'off'
+import type { Tone } from './tone'
 
 export function StateBadge({ tone, children }: { tone: Tone; children: string }) {
   return (

@@ -61,7 +61,7 @@ it('shows what the edition has, email first', () => {
 })
 
 describe('a refused archive or delete', () => {
-  const refusal = (problem: object) => new ApiError(409, problem)
+  const refusal = (problem: Record<string, unknown>) => new ApiError(409, problem)
 
   it('names who uses the profile', () => {
     const users = usersOf(refusal({ code: 'profile_in_use', consumers: ['email', 'calendar', 7] }))

@@ -6,7 +6,7 @@ import type {
   PROFILE_CAPABILITIES,
   ProfileAnswer,
 } from '../../../worker/contract/microsoft'
-import type { Tone } from '../../components/state-badge'
+import type { Tone } from '../../components/tone'
 import { ApiError } from '../../lib/http'
 
 export const CONSUMER_LABEL: Record<MicrosoftConsumer, string> = {

@@ -2,7 +2,8 @@
 import { Badge, Group, Tooltip } from '@mantine/core'
 import { IconArrowDown, IconArrowUp, IconFlame } from '@tabler/icons-react'
 import type { Priority, TicketStatus } from '../../../worker/contract/tickets'
-import { StateBadge, type Tone } from '../../components/state-badge'
+import { StateBadge } from '../../components/state-badge'
+import type { Tone } from '../../components/tone'
 import classes from './badges.module.css'
 import { STATUS_LABEL } from './search'
 
