@@ -76,12 +76,14 @@ it('says no password, token or key in any answer or log line', async () => {
   )
   const query = `state=${secret('a-made-up-state-0001')}&code=${secret('a-made-up-code-0001')}`
   for (const headers of [{}, { cookie }] as Record<string, string>[]) {
-    const back = await SELF.fetch(`${ORIGIN}/api/auth/google/callback?${query}`, { headers, redirect: 'manual' })
-    await transcript.keep(back)
-    expect(back.status).toBe(302)
-    expect(back.headers.get('location')).toBe(`${ORIGIN}/inboxes?connect=expired`)
-    expect(back.headers.get('cache-control')).toBe('no-store')
-    expect(back.headers.get('referrer-policy')).toBe('no-referrer')
+    for (const vendor of ['google', 'microsoft']) {
+      const back = await SELF.fetch(`${ORIGIN}/api/auth/${vendor}/callback?${query}`, { headers, redirect: 'manual' })
+      await transcript.keep(back)
+      expect(back.status).toBe(302)
+      expect(back.headers.get('location')).toBe(`${ORIGIN}/inboxes?connect=expired`)
+      expect(back.headers.get('cache-control')).toBe('no-store')
+      expect(back.headers.get('referrer-policy')).toBe('no-referrer')
+    }
   }
   // A connected inbox shows its account to everybody who may see connections, and its tokens to nobody.
   const tokens = {

@@ -10,6 +10,7 @@ import { type Connection, loadInbox } from '../../../worker/sync/credentials'
 import type { InboxObject } from '../../../worker/sync/inbox-object'
 import { fakeMailbox, smallMail } from '../../support/fake-provider'
 import { givenGoogleInbox, liveTokens, tokensOf } from './google-rows'
+import { givenMicrosoftInbox, liveTokens as microsoftTokens } from './microsoft-rows'
 import { givenInbox, inboxRow, ledgerOf } from './rows'
 
 const server = (rest: object = {}) => ({
@@ -342,10 +343,16 @@ describe('diagnosing', () => {
   })
 })
 
-describe('a Google inbox', () => {
-  /** The routes of connections over one connected Google inbox; `events` is the order of what happens outside. */
-  async function setUpGoogle(given: Parameters<typeof givenGoogleInbox>[0] = {}) {
-    const inbox = await givenGoogleInbox({ tokens: liveTokens('google'), ...given })
+const VENDORS = {
+  google: { name: 'Google', given: givenGoogleInbox, tokens: liveTokens },
+  microsoft: { name: 'Microsoft', given: givenMicrosoftInbox, tokens: microsoftTokens },
+}
+
+describe.each(['google', 'microsoft'] as const)('a %s inbox', (vendor) => {
+  const { name, given: givenInbox, tokens: tokensFor } = VENDORS[vendor]
+  /** The routes of connections over one connected inbox; `events` is the order of what happens outside. */
+  async function setUpAccount(given: { tokens?: null } = {}) {
+    const inbox = await givenInbox({ tokens: tokensFor(vendor), ...given })
     const seen: { connection: Connection; token: TokenSource }[] = []
     const events: string[] = []
     const routes = connectRoutes(() => (connection, { token }) => {
@@ -394,20 +401,20 @@ describe('a Google inbox', () => {
   }
 
   it('takes no mail server, keeps its tokens, and says what to do instead', async () => {
-    const t = await setUpGoogle()
+    const t = await setUpAccount()
     const before = await t.row()
     for (const body of [{ imap: server() }, { smtp: server() }, { imap: server(), smtp: server() }]) {
       const { status, body: problem } = await t.call('PUT', t.at('/connection/imap'), body)
       expect(status).toBe(409)
-      expect(problem.detail).toContain('Connect with Google')
+      expect(problem.detail).toContain(`Connect with ${name}`)
     }
     expect(await t.row()).toEqual(before)
-    expect(await t.tokens()).toEqual(expect.objectContaining({ refreshToken: 'stored-refresh-google' }))
+    expect(await t.tokens()).toEqual(expect.objectContaining({ refreshToken: `stored-refresh-${vendor}` }))
     expect(t.seen).toEqual([])
   })
 
   it('does not lend its account to a test of typed settings', async () => {
-    const t = await setUpGoogle()
+    const t = await setUpAccount()
     await t.call('POST', `/test-connection?inboxId=${t.inbox.inboxId}`, { imap: server() })
     expect(t.seen.map(({ connection }) => connection)).toEqual([{ imap: server() }])
     await expect(t.seen[0]?.token()).rejects.toThrow()
@@ -415,24 +422,24 @@ describe('a Google inbox', () => {
   })
 
   it('is diagnosed with its stored grant, and nothing is written', async () => {
-    const t = await setUpGoogle()
+    const t = await setUpAccount()
     const before = await t.row()
     expect((await t.call('POST', t.at('/diagnose'))).body).toEqual(fine)
-    expect(t.seen[0]?.connection).toEqual({ google: expect.objectContaining({ address: t.inbox.account }) })
-    expect(await t.seen[0]?.token()).toBe('stored-access-google')
+    expect(t.seen[0]?.connection).toEqual({ [vendor]: expect.objectContaining({ address: t.inbox.address }) })
+    expect(await t.seen[0]?.token()).toBe(`stored-access-${vendor}`)
     expect(await t.row()).toEqual(before)
   })
 
   it('without a grant is diagnosed as such', async () => {
-    const t = await setUpGoogle({ tokens: null })
+    const t = await setUpAccount({ tokens: null })
     expect((await t.call('POST', t.at('/diagnose'))).body).toMatchObject({
       ok: false,
-      steps: [{ name: 'Account', detail: 'No Google account is connected.', hint: expect.stringContaining('Google') }],
+      steps: [{ name: 'Account', detail: `No ${name} account is connected.`, hint: expect.stringContaining(name) }],
     })
   })
 
   it('whose tokens no key opens is diagnosed as such', async () => {
-    const t = await setUpGoogle()
+    const t = await setUpAccount()
     await env.DB.prepare("UPDATE inboxes SET credentials = 'v1.k0.AAAA.AAAA' WHERE id = ?").bind(t.inbox.inboxId).run()
     expect((await t.call('POST', t.at('/diagnose'))).body).toMatchObject({
       ok: false,
@@ -441,7 +448,7 @@ describe('a Google inbox', () => {
   })
 
   it('pauses and resumes with its grant kept', async () => {
-    const t = await setUpGoogle()
+    const t = await setUpAccount()
     expect((await t.call('POST', t.at('/pause'))).body).toMatchObject({ pauseReason: 'manual' })
     expect((await t.call('POST', t.at('/resume'))).body).toMatchObject({ pausedAt: null })
     expect(await t.tokens()).not.toBeNull()
@@ -449,9 +456,10 @@ describe('a Google inbox', () => {
   })
 
   it('disconnects: tokens and push are gone, the account stays named, and the grant is given back afterwards', async () => {
-    const t = await setUpGoogle()
+    const t = await setUpAccount()
     await env.DB.prepare(
-      "UPDATE inboxes SET delivery_mode = 'push', gmail_watch_expires_at = 9, push_problem = 'p' WHERE id = ?",
+      `UPDATE inboxes SET delivery_mode = 'push', gmail_watch_expires_at = 9, push_problem = 'p', graph_subscription_id = 's',
+         graph_subscription_expires_at = 9, graph_client_state = 'c' WHERE id = ?`,
     )
       .bind(t.inbox.inboxId)
       .run()
@@ -459,12 +467,15 @@ describe('a Google inbox', () => {
     expect(body).toMatchObject({
       status: 'disconnected',
       statusDetail: { action: 'reconnect' },
-      connection: { google: { address: t.inbox.account } },
+      connection: { [vendor]: { address: t.inbox.address } },
     })
     expect(await t.row()).toMatchObject({
       credentials: null,
       google_address: null,
       gmail_watch_expires_at: null,
+      graph_subscription_id: null,
+      graph_subscription_expires_at: null,
+      graph_client_state: null,
       delivery_mode: 'poll',
       push_problem: null,
     })
