@@ -158,6 +158,13 @@ describe('a first listing', () => {
     expect(ids.at(-1)).toBe('after')
   })
 
+  it('goes on over pages that hold nothing but drafts', async () => {
+    const drafts = Array.from({ length: 24 }, (_, i) => ({ id: `d${i}`, at: NOW - (30 - i) * HOUR, draft: true }))
+    const folders = { inbox: [...drafts, { id: 'mail', at: NOW - HOUR }], sentitems: [] }
+    const { provider } = open(mailbox(folders, 3), { limits: { page: 3 } })
+    expect((await readAll(provider)).ids).toEqual(['mail'])
+  })
+
   it('of only new mail passes over what is there, whatever the clocks say', async () => {
     const script = inboxAnswers(({ url }) =>
       url.searchParams.has('$deltatoken')

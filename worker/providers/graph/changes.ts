@@ -27,8 +27,7 @@ export async function nextPage(deps: ChangesDeps, cursor: GraphCursor, limit: nu
     const { turn } = state
     if (pendingOf(state[turn]).length > 0) return handOut(state, limit)
     const folder = await advance(deps, turn, state[turn], state.since)
-    if (!isAtRest(folder) && linkOf(folder) === linkOf(state[turn]) && ++repeats === deps.limits.repeats)
-      throw noProgress()
+    if (isSameLink(folder, state[turn]) && ++repeats === deps.limits.repeats) throw noProgress()
     state = { ...state, [turn]: folder }
     if (pendingOf(folder).length > 0) return handOut(state, limit)
     if (isAtRest(folder) && turn === 'sentitems') return { refs: [], next: { ...state, turn: 'inbox' }, more: false }
@@ -41,8 +40,10 @@ function pendingOf(folder: FolderCursor): Entry[] {
   return folder.mode === 'list' || folder.mode === 'delta' ? folder.pending : []
 }
 
-function linkOf(folder: FolderCursor): string | null {
-  return folder.mode === 'closed' ? null : folder.link
+/** Graph says that more waits, behind the very link that was asked. */
+function isSameLink(folder: FolderCursor, before: FolderCursor): boolean {
+  if (folder.mode === 'closed' || before.mode === 'closed' || isAtRest(folder)) return false
+  return folder.link !== null && folder.link === before.link
 }
 
 /** Nothing is known to wait. */
