@@ -1,9 +1,11 @@
-import { env } from 'cloudflare:test'
+import { env, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, it } from 'vitest'
 import type { OAuthTokens } from '../../../worker/contract/inboxes'
 import { type Env, settingsOf } from '../../../worker/env'
 import { grantIssuer } from '../../../worker/sync/grant-issuer'
+import type { InboxObject } from '../../../worker/sync/inbox-object'
 import { tokenKeeper } from '../../../worker/sync/token-keeper'
+import { fakeMailbox } from '../../support/fake-provider'
 import { tokensOf } from './google-rows'
 import {
   bind,
@@ -289,5 +291,38 @@ describe('an app that speaks for itself', () => {
     const tokens = await Promise.all(Array.from({ length: 10 }, () => t.ask()))
     expect(new Set(tokens).size).toBe(1)
     expect(t.microsoft.asked).toHaveLength(1)
+  })
+})
+
+describe('in the middle of reading', () => {
+  it('an archived profile pauses the inbox, whose words ask for a reconnect', async () => {
+    const inbox = await givenMicrosoftInbox({ tokens: { ...live, expiresAt: Date.now() + 3_600_000 } })
+    const stub = env.INBOX.get(env.INBOX.idFromName(inbox.inboxId))
+    const heard: string[] = []
+    await runInDurableObject<InboxObject, void>(stub, (object) => {
+      object.makeProvider = (_connection, { token }) => ({
+        ...fakeMailbox().provider(),
+        changes: async () => {
+          heard.push(await token())
+          return { refs: [], next: 1, more: false }
+        },
+      })
+    })
+    await stub.start({ tenantId: inbox.tenantId, inboxId: inbox.inboxId }, { newMailbox: false })
+    expect(await stub.syncNow()).toMatchObject({ failure: null })
+    await changeProfile(inbox.profileId ?? '', { archived_at: 5 })
+    expect(await stub.syncNow()).toMatchObject({ failure: { kind: 'auth_revoked', code: 'oauth_client_changed' } })
+    expect(new Set(heard)).toEqual(new Set(['live-access']))
+    const row = await env.DB.prepare(
+      'SELECT status, status_detail AS detail, pause_reason AS reason FROM inboxes WHERE id = ?',
+    )
+      .bind(inbox.inboxId)
+      .first<{ status: string; detail: string; reason: string }>()
+    expect(row).toMatchObject({ status: 'error', reason: 'auth_failure' })
+    expect(JSON.parse(row?.detail ?? '')).toMatchObject({
+      code: 'oauth_client_changed',
+      action: 'reconnect',
+      message: expect.stringContaining('until you reconnect'),
+    })
   })
 })
