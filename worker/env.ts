@@ -45,7 +45,8 @@ const Settings = z.object({
   /** comma-separated hosts (`host` or `host:port`) that a provider may name in redirects and links, besides those of the URLs above */
   TRUSTED_PROVIDER_HOSTS: z
     .string()
-    .default('')
+    // where Graph's upload sessions live
+    .default('outlook.office.com,outlook.office365.com')
     .transform((list) => list.split(',').flatMap((host) => host.trim().toLowerCase() || [])),
   POSTROOM_POLL_SECONDS: z.coerce.number().int().min(1).max(3600).default(60),
 })

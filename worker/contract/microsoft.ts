@@ -20,6 +20,7 @@ export const PROFILE_CAPABILITIES = [
   'mail',
   'shared_mailboxes',
   'app_only_mail',
+  'large_replies',
   'calendar',
   'teams',
 ] as const
@@ -28,6 +29,16 @@ export const PROFILE_CAPABILITIES = [
 export const MAIL_SCOPES: Record<Exclude<MailboxKind, 'app'>, readonly string[]> = {
   own: ['offline_access', 'User.Read', 'Mail.Read', 'Mail.Send'],
   shared: ['offline_access', 'User.Read', 'Mail.Read.Shared', 'Mail.Send.Shared'],
+}
+
+/**
+ * The permissions to ask for. Graph takes a mail over 3 MB only as a draft, and a draft only from who may write mail: `writesDrafts` asks for
+ * that instead of reading alone.
+ */
+export function mailScopes(kind: Exclude<MailboxKind, 'app'>, writesDrafts: boolean): readonly string[] {
+  return writesDrafts
+    ? MAIL_SCOPES[kind].map((scope) => scope.replace('Mail.Read', 'Mail.ReadWrite'))
+    : MAIL_SCOPES[kind]
 }
 
 /** A directory (tenant) id, a domain of it, `organizations` or `common`. It becomes a path segment of the authority. */

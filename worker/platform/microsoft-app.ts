@@ -9,10 +9,27 @@ import { log } from './log'
 
 type AppSettings = Pick<Settings, 'MICROSOFT_CLIENT_ID' | 'MICROSOFT_CLIENT_SECRET'>
 
-/** An app registration that may ask for mail. `directory` is the authority's path segment. Never logged, never answered. */
+/**
+ * An app registration that may ask for mail. `directory` is the authority's path segment; `writesDrafts`: it is set up for replies over
+ * 3 MB. Never logged, never answered.
+ */
 export type MicrosoftApp =
-  | { kind: 'profile'; profileId: string; clientId: string; clientSecret: string; directory: string }
-  | { kind: 'deployment'; profileId: null; clientId: string; clientSecret: string; directory: 'common' }
+  | {
+      kind: 'profile'
+      profileId: string
+      clientId: string
+      clientSecret: string
+      directory: string
+      writesDrafts: boolean
+    }
+  | {
+      kind: 'deployment'
+      profileId: null
+      clientId: string
+      clientSecret: string
+      directory: 'common'
+      writesDrafts: false
+    }
 /** Or why there is none. */
 export type EmailApp = MicrosoftApp | { kind: 'none'; state: Exclude<BindingState, 'ready'> }
 
@@ -36,7 +53,7 @@ export function profileState(profile: Serviceable | null): Exclude<BindingState,
 export function deploymentApp(settings: AppSettings): Extract<MicrosoftApp, { kind: 'deployment' }> | null {
   const { MICROSOFT_CLIENT_ID: clientId, MICROSOFT_CLIENT_SECRET: clientSecret } = settings
   if (!clientId || !clientSecret) return null
-  return { kind: 'deployment', profileId: null, clientId, clientSecret, directory: 'common' }
+  return { kind: 'deployment', profileId: null, clientId, clientSecret, directory: 'common', writesDrafts: false }
 }
 
 /** The app for this tenant's mail: the profile bound to `email`; the deployment's own where none is bound, and only then. */
@@ -44,7 +61,8 @@ export async function resolveEmailApp(db: TenantDb, settings: AppSettings & { ke
   const bound = await db
     .prepare(
       `SELECT b.profile_id AS profileId, p.id IS NOT NULL AS known, p.client_id AS clientId, p.secret, p.directory_tenant AS directory,
-         p.archived_at AS archivedAt, p.consent_required AS consentRequired, p.consent_granted_at AS consentGrantedAt
+         p.archived_at AS archivedAt, p.consent_required AS consentRequired, p.consent_granted_at AS consentGrantedAt,
+         EXISTS (SELECT 1 FROM json_each(p.capabilities) WHERE value = 'large_replies') AS writesDrafts
        FROM microsoft_bindings b LEFT JOIN microsoft_profiles p ON p.tenant_id = b.tenant_id AND p.id = b.profile_id
        WHERE b.tenant_id = ?1 AND b.consumer = 'email'`,
     )
@@ -56,7 +74,7 @@ export async function resolveEmailApp(db: TenantDb, settings: AppSettings & { ke
     return { kind: 'none', state: state === 'ready' ? 'invalid_profile' : state }
   try {
     const clientSecret = await settings.keyring.decrypt(secret, clientSecretField(db.tenantId, profileId))
-    return { kind: 'profile', profileId, clientId, clientSecret, directory }
+    return { kind: 'profile', profileId, clientId, clientSecret, directory, writesDrafts: bound.writesDrafts === 1 }
   } catch (error) {
     if (!(error instanceof KeyringError)) throw error
     log.error('microsoft.profile.secret', { profileId, error })
@@ -71,4 +89,5 @@ type BoundProfile = Omit<Serviceable, 'consentRequired'> & {
   clientId: string
   directory: string
   consentRequired: number
+  writesDrafts: number
 }

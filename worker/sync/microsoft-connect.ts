@@ -2,7 +2,7 @@
 // permission, without a browser. The app and authority an attempt began with are the only ones it can end with.
 import { z } from 'zod'
 import { MAILBOX_KINDS, type MailboxKind, type MicrosoftConfig, type StartMicrosoftBody } from '../contract/inboxes'
-import { MAIL_SCOPES } from '../contract/microsoft'
+import { mailScopes } from '../contract/microsoft'
 import { AppError } from '../platform/errors'
 import type { InboxRow } from '../platform/inbox-answer'
 import { log } from '../platform/log'
@@ -76,7 +76,12 @@ export async function startMicrosoftConnect(
     chooseAccount === true || useAddress !== undefined,
   )
   return {
-    url: await authorizationUrl(clientOf(deps.settings, app), { scopes: MAIL_SCOPES[kind], state, verifier, extra }),
+    url: await authorizationUrl(clientOf(deps.settings, app), {
+      scopes: mailScopes(kind, app.writesDrafts),
+      state,
+      verifier,
+      extra,
+    }),
   }
 }
 
@@ -142,7 +147,8 @@ const connect =
       deps,
       answer,
     )
-    const missing = missingScopes(MAIL_SCOPES[kind], scopes)
+    const wanted = mailScopes(kind, app.writesDrafts)
+    const missing = missingScopes(wanted, scopes)
     if (missing.length > 0) return { connect: 'missing_scopes', missing: missing.join(',') }
     if (!refreshToken) return failed('no_refresh_token')
 
@@ -162,7 +168,7 @@ const connect =
       profileId,
       clientId,
       directory,
-      scopes: scopes ?? [...MAIL_SCOPES[kind]],
+      scopes: scopes ?? [...wanted],
       grantedAt: deps.clock(),
     }
     const tokens = { accessToken, expiresAt, refreshToken }

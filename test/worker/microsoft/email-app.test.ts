@@ -31,6 +31,7 @@ describe('the app for mail', () => {
       clientId: PROFILE.clientId,
       clientSecret: PROFILE.clientSecret,
       directory: 'contoso.example',
+      writesDrafts: false,
     })
   })
 
@@ -44,6 +45,7 @@ describe('the app for mail', () => {
       clientId: 'deployment-client',
       clientSecret: 'deployment-secret',
       directory: 'common',
+      writesDrafts: false,
     })
     expect(await resolve({ ...settings, MICROSOFT_CLIENT_SECRET: '' })).toEqual(none('not_configured'))
   })

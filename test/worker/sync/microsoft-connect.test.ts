@@ -57,6 +57,15 @@ describe('beginning', () => {
     expect(url.searchParams.has('login_hint')).toBe(false)
   })
 
+  it('asks to write mail only for a profile that is set up for replies over 3 MB', async () => {
+    const t = await setUpConnect()
+    await changeProfile(t.inbox.profileId ?? '', { capabilities: '["mail","large_replies"]' })
+    const own = await t.start()
+    expect(own.searchParams.get('scope')).toBe('offline_access User.Read Mail.ReadWrite Mail.Send')
+    const shared = await t.start(SHARED)
+    expect(shared.searchParams.get('scope')).toBe('offline_access User.Read Mail.ReadWrite.Shared Mail.Send.Shared')
+  })
+
   it('of a shared mailbox that is connected hints at whoever connected it', async () => {
     const grant = { account: 'anna@contoso.example' }
     const t = await setUpConnect({ kind: 'shared', tokens: liveTokens('s'), grant })

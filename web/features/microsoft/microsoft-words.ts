@@ -49,6 +49,7 @@ export const CAPABILITY_LABEL: Record<Capability, string> = {
   mail: 'Mail',
   shared_mailboxes: 'Shared mailboxes',
   app_only_mail: 'Mail without a signed-in person',
+  large_replies: 'Replies over 3 MB (asks for Mail.ReadWrite)',
   calendar: 'Calendar',
   teams: 'Teams',
 }

@@ -50,7 +50,7 @@ async function orInWords<T>(large: boolean, making: Promise<T>): Promise<T> {
     if (!large || error.code !== 'graph_access_denied') throw afterSend(error, false)
     throw new ProviderError('rejected', 'graph_draft_denied', 'Mails over 3 MB need the permission Mail.ReadWrite.', {
       cause: error.cause,
-      hint: 'Add Mail.ReadWrite (for a shared mailbox Mail.ReadWrite.Shared) to the app in the Entra admin center and reconnect, or share the file by a link.',
+      hint: 'Tick "Replies over 3 MB" in the Microsoft profile, add Mail.ReadWrite (for a shared mailbox Mail.ReadWrite.Shared) to the app in the Entra admin center and reconnect; or share the file by a link.',
     })
   }
 }
