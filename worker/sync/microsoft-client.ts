@@ -30,9 +30,9 @@ export function clientOf(settings: Settings, app: MicrosoftApp, directory = app.
   })
 }
 
-/** Whether a grant is this application's: the same profile, or the deployment's own, and the same client. */
-export function isIssuer(app: EmailApp, issuer: Issuer): app is MicrosoftApp {
-  return app.kind !== 'none' && app.profileId === issuer.profileId && app.clientId === issuer.clientId
+/** The application, if a grant is its: the same profile, or the deployment's own, and the same client. */
+export function asIssuer(app: EmailApp, issuer: Issuer): MicrosoftApp | null {
+  return app.kind !== 'none' && app.profileId === issuer.profileId && app.clientId === issuer.clientId ? app : null
 }
 
 /**
@@ -41,7 +41,8 @@ export function isIssuer(app: EmailApp, issuer: Issuer): app is MicrosoftApp {
  */
 export async function issuingApp(db: TenantDb, settings: Settings, issuer: Issuer): Promise<MicrosoftApp> {
   const app = await resolveEmailApp(db, settings)
-  if (isIssuer(app, issuer)) return app
+  const issuing = asIssuer(app, issuer)
+  if (issuing) return issuing
   if (app.kind !== 'none')
     throw new OAuthFailure(
       'oauth_client_changed',

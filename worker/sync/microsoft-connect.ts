@@ -6,7 +6,7 @@ import { mailScopes } from '../contract/microsoft'
 import { AppError } from '../platform/errors'
 import type { InboxRow } from '../platform/inbox-answer'
 import { log } from '../platform/log'
-import { type MicrosoftApp, resolveEmailApp } from '../platform/microsoft-app'
+import { type EmailApp, type MicrosoftApp, resolveEmailApp } from '../platform/microsoft-app'
 import {
   accountOf,
   consentParameters,
@@ -30,7 +30,7 @@ import {
 } from './account-connect'
 import { configOf } from './credentials'
 import { connectApplication } from './microsoft-application'
-import { clientOf, isIssuer } from './microsoft-client'
+import { asIssuer, clientOf } from './microsoft-client'
 
 /** What an attempt is pinned to, and whose mailbox it is for. */
 const Details = z.object({
@@ -54,10 +54,13 @@ export async function startMicrosoftConnect(
   const app = await serving(deps, body.profileId)
   const { useAddress, returnTo, chooseAccount, mailbox: asked } = body
   const address = useAddress ?? row.emailAddress
-  const mailbox = { kind: asked?.kind ?? 'own', address: asked?.address ?? address }
+  const kind = asked?.kind ?? 'own'
+  const before = configOf(row)?.microsoft
+  // Connecting again means the mailbox that was connected before, whatever the inbox's own address is.
+  const known = before?.kind === kind && useAddress === undefined ? before.address : address
+  const mailbox = { kind, address: asked?.address ?? known }
   for (const claimed of new Set([address, mailbox.address]))
     if (claimed !== row.emailAddress) await refuseTaken(deps.db, inboxId, claimed)
-  const { kind } = mailbox
   if (kind === 'app') {
     await connectApplication(deps, row, { app, mailbox: mailbox.address, address })
     return { url: null }
@@ -139,8 +142,9 @@ const connect =
     const { settings } = deps
     const pinned = Details.parse(JSON.parse(attempt.details ?? ''))
     const { kind, address: mailbox, directory, profileId, clientId } = pinned
-    const app = await resolveEmailApp(deps.db, settings)
-    if (!isIssuer(app, pinned)) return failed(app.kind === 'none' ? 'not_configured' : 'profile_changed')
+    const current = await resolveEmailApp(deps.db, settings)
+    const app = asIssuer(current, pinned)
+    if (!app) return failed(whyNotServing(current))
 
     const { accessToken, expiresAt, refreshToken, scopes } = await exchangeCode(
       clientOf(settings, app, directory),
@@ -174,6 +178,11 @@ const connect =
     const tokens = { accessToken, expiresAt, refreshToken }
     return storeAccount(deps, row, { account: { microsoft }, tokens, address: attempt.address })
   }
+
+function whyNotServing(current: EmailApp) {
+  if (current.kind !== 'none') return 'profile_changed'
+  return current.state === 'pending_admin_consent' ? 'admin_consent' : 'not_configured'
+}
 
 /** `refused`: what it means that Graph said no, rather than nothing that makes sense. */
 function notOpened(row: InboxRow, step: string, refusal: GraphRefusal, refused: Outcome['reason'] & string): Outcome {

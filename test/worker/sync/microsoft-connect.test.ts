@@ -205,6 +205,11 @@ describe('coming back', () => {
       'profile_changed',
     ],
     ['is another one', (t) => givenProfile(t.inbox.tenantId, { clientId: 'other' }), 'profile_changed'],
+    [
+      'waits for its administrator',
+      (t) => changeProfile(t.inbox.profileId ?? '', { consent_required: 1 }),
+      'admin_consent',
+    ],
     ['was archived', (t) => changeProfile(t.inbox.profileId ?? '', { archived_at: 5 }), 'not_configured'],
     ['is none', (t) => bind(t.inbox.tenantId, null), 'profile_changed'],
   ])('after the bound profile %s asks nobody for tokens', async (_what, change, reason) => {
@@ -436,6 +441,14 @@ describe('connecting again', () => {
     expect(await t.connect()).toEqual({ connect: 'ok' })
     expect(t.world.released).toEqual([])
     expect(await t.row()).toMatchObject({ status: 'connected', paused_at: null, pause_reason: null })
+  })
+
+  it('means the mailbox of before, also where the inbox has another address', async () => {
+    const address = `info-${crypto.randomUUID().slice(0, 8)}@contoso.example`
+    const t = await setUpConnect({ kind: 'shared', tokens: liveTokens('before'), grant: { address } })
+    expect(await t.connect(SHARED)).toEqual({ connect: 'ok' })
+    expect(t.microsoft.asked.at(-1)?.url).toContain(encodeURIComponent(address))
+    expect(t.world.released).toEqual([])
   })
 
   it('works while the stored access is dead', async () => {
