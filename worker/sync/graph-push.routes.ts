@@ -11,7 +11,7 @@ import { answers, publicRoute, query, raw } from '../platform/http/route'
 import { log } from '../platform/log'
 import type { PokeHint } from './inbox-object'
 import { proofOf } from './push-state'
-import { subscribersOf } from './subscribers'
+import { markDue, subscribersOf } from './subscribers'
 
 /** Bytes; one POST carries notifications of many subscriptions, each of less than 1 KiB. */
 const BODY = 256 * 1024
@@ -46,7 +46,7 @@ export const graphPushRoutes = new Hono<AppEnv>()
     raw('application/json', BODY),
     answers(202, null),
     limited,
-    (c) => received(c, c.req.valid('query').validationToken),
+    (c) => validated(c, c.req.valid('query').validationToken) ?? announced(c),
   )
   .post(
     '/webhooks/graph-lifecycle',
@@ -55,15 +55,40 @@ export const graphPushRoutes = new Hono<AppEnv>()
     raw('application/json', BODY),
     answers(202, null),
     limited,
-    (c) => received(c, c.req.valid('query').validationToken),
+    (c) => validated(c, c.req.valid('query').validationToken) ?? told(c),
   )
 
-async function received(c: Context<AppEnv>, validationToken: string | undefined): Promise<Response> {
-  // Text, with nosniff, so that no browser takes it for a page.
-  if (validationToken !== undefined) return c.text(validationToken, 200)
-  const items = itemsOf(await c.req.text())
-  await announce(c.env, items)
+/** Answers Graph's question whether this address is ours; null where it asks nothing. Text, with nosniff, so that no browser takes it for a page. */
+function validated(c: Context<AppEnv>, token: string | undefined): Response | null {
+  return token === undefined ? null : c.text(token, 200)
+}
+
+/**
+ * A hint is stored as soon as the rows say that a check is due: one statement, however many inboxes a POST is about. Their objects are
+ * woken behind the answer, and by the sweeper where that fails.
+ */
+async function announced(c: Context<AppEnv>): Promise<Response> {
+  const hints = await hintsOf(c.env, itemsOf(await c.req.text()))
+  await orUnavailable(() => markDue(c.env.DB, [...hints.keys()], c.get('clock')()))
+  c.executionCtx.waitUntil(wake(c.env, hints).catch((error) => log.error('graph.wake', { error })))
   return c.body(null, 202)
+}
+
+/** What Graph says of a subscription is in no row, so it is stored once the object has it. */
+async function told(c: Context<AppEnv>): Promise<Response> {
+  const hints = await hintsOf(c.env, itemsOf(await c.req.text()))
+  await orUnavailable(() => wake(c.env, hints))
+  return c.body(null, 202)
+}
+
+/** Throws AppError('unavailable') for whatever goes wrong: Graph tries again. */
+async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    log.error('graph.store', { error: cause })
+    throw new AppError('unavailable', { cause })
+  }
 }
 
 /** The items of a POST, each judged on its own; null for one that proves nothing. Throws AppError('bad_request') where there are none to see. */
@@ -75,38 +100,38 @@ function itemsOf(body: string): (Item | null)[] {
   }
 }
 
+type Hints = Map<string, PokeHint>
+
 /**
- * Stores the hints with the inboxes that the items' subscriptions belong to. An item that is refused is dropped, for Graph would repeat it
- * and its neighbours for hours. Throws AppError('unavailable') where a hint could not be stored.
+ * What the items ask of the inboxes that their subscriptions belong to. An item that proves nothing is dropped, for Graph would repeat it
+ * and its neighbours for hours.
  */
-async function announce(env: Env, items: (Item | null)[]): Promise<void> {
+async function hintsOf(env: Env, items: (Item | null)[]): Promise<Hints> {
   const readable = items.flatMap((item) => item ?? [])
-  try {
-    const subscribers = await subscribersOf(
-      env.DB,
-      readable.map((item) => item.subscriptionId),
-    )
-    const hints = new Map<string, PokeHint>()
-    let refused = items.length - readable.length
-    let unknown = 0
-    for (const item of readable) {
-      const known = subscribers.get(item.subscriptionId) ?? []
-      const proven = known.filter(({ proof }) => sameProof(proofOf(item.clientState), proof))
-      if (known.length === 0) unknown++
-      else if (proven.length === 0) refused++
-      for (const { inboxId } of proven) hints.set(inboxId, { ...hints.get(inboxId), ...hintOf(item) })
-    }
-    if (refused > 0) log.warn('graph.refused', { items: items.length, refused, unknown })
-    else if (unknown > 0) log.info('graph.unknown', { items: items.length, unknown })
-    const poked = await Promise.allSettled(
-      [...hints].map(([inboxId, hint]) => env.INBOX.get(env.INBOX.idFromName(inboxId)).poke(undefined, hint)),
-    )
-    const failed = poked.find((result) => result.status === 'rejected')
-    if (failed) throw failed.reason
-  } catch (cause) {
-    log.error('graph.announce', { error: cause })
-    throw new AppError('unavailable', { cause })
+  const ids = readable.map((item) => item.subscriptionId)
+  const subscribers = await orUnavailable(() => subscribersOf(env.DB, ids))
+  const hints: Hints = new Map()
+  let refused = items.length - readable.length
+  let unknown = 0
+  for (const item of readable) {
+    const known = subscribers.get(item.subscriptionId) ?? []
+    const proven = known.filter(({ proof }) => sameProof(proofOf(item.clientState), proof))
+    if (known.length === 0) unknown++
+    else if (proven.length === 0) refused++
+    for (const { inboxId } of proven) hints.set(inboxId, { ...hints.get(inboxId), ...hintOf(item) })
   }
+  if (refused > 0) log.warn('graph.refused', { items: items.length, refused, unknown })
+  else if (unknown > 0) log.info('graph.unknown', { items: items.length, unknown })
+  return hints
+}
+
+/** Hands each inbox its hint; throws once all were tried where one could not be reached. */
+async function wake(env: Env, hints: Hints): Promise<void> {
+  const poked = await Promise.allSettled(
+    [...hints].map(async ([inboxId, hint]) => env.INBOX.get(env.INBOX.idFromName(inboxId)).poke(undefined, hint)),
+  )
+  const failed = poked.find((result) => result.status === 'rejected')
+  if (failed) throw failed.reason
 }
 
 /** What an item asks of its inbox. Whatever else Graph may come to say of a subscription, a check does no harm. */

@@ -1,4 +1,4 @@
-// Which inboxes, of whatever tenant, Graph's subscriptions belong to: a notification names a subscription and nothing else.
+// Which inboxes, of whatever tenant, Graph's subscriptions belong to: a notification names a subscription and nothing else. And that they are due.
 import { systemDb } from '../platform/system-db'
 
 export type Subscriber = { subscriptionId: string; inboxId: string; proof: string }
@@ -25,4 +25,16 @@ export async function subscriptionsInUse(database: D1Database, ids: string[]): P
   )
   const { results } = await statement.bind(JSON.stringify(ids)).all<{ id: string }>()
   return new Set(results.map(({ id }) => id))
+}
+
+/** Stores that these inboxes are to be checked now, whatever becomes of whoever was to tell them: the sweeper looks after overdue checks. */
+export async function markDue(database: D1Database, inboxIds: string[], now: number): Promise<void> {
+  if (inboxIds.length === 0) return
+  await systemDb(database)
+    .d1.prepare(
+      `UPDATE inboxes SET next_poll_at = min(coalesce(next_poll_at, ?2), ?2) WHERE id IN (SELECT value FROM json_each(?1))
+         AND credentials IS NOT NULL AND paused_at IS NULL AND archived_at IS NULL`,
+    )
+    .bind(JSON.stringify(inboxIds), now)
+    .run()
 }

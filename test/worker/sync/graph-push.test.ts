@@ -1,17 +1,19 @@
 // Graph's notifications: who may wake which inbox, what becomes of bad items and bodies, and what the caller hears.
-import { env, runInDurableObject, SELF } from 'cloudflare:test'
+import { createExecutionContext, env, runInDurableObject, SELF, waitOnExecutionContext } from 'cloudflare:test'
 import { Hono } from 'hono'
 import { describe, expect, it, vi } from 'vitest'
 import { type Env, settingsOf } from '../../../worker/env'
 import type { AppEnv } from '../../../worker/platform/http/context'
 import { problemResponse } from '../../../worker/platform/http/problem'
 import { securityHeaders } from '../../../worker/platform/http/security'
+import { systemDb } from '../../../worker/platform/system-db'
 import { graphPushRoutes } from '../../../worker/sync/graph-push.routes'
 import type { InboxObject } from '../../../worker/sync/inbox-object'
 import type { InboxState } from '../../../worker/sync/inbox-state'
-import { SUBSCRIBERS } from '../../../worker/sync/subscribers'
+import { markDue, SUBSCRIBERS } from '../../../worker/sync/subscribers'
+import { sweep } from '../../../worker/sync/sweep'
 import { fakeMailbox, fakePush } from '../../support/fake-provider'
-import { givenInbox } from './rows'
+import { givenInbox, inboxRow } from './rows'
 
 const PUSH = '/api/webhooks/graph-push'
 const LIFECYCLE = '/api/webhooks/graph-lifecycle'
@@ -64,6 +66,7 @@ async function givenSubscriber(columns: Parameters<typeof givenInbox>[0] = {}) {
 const app = new Hono<AppEnv>()
   .use(async (c, next) => {
     c.set('settings', settingsOf(env as Env))
+    c.set('clock', Date.now)
     c.set('requestId', 'r')
     await next()
   })
@@ -71,10 +74,16 @@ const app = new Hono<AppEnv>()
   .route('/api', graphPushRoutes)
 app.onError((error) => problemResponse(error))
 
-const post = (path: string, body: string, bindings: Env = env as Env) =>
-  app.request(path, { method: 'POST', body, headers: { 'content-type': 'application/json' } }, bindings)
+/** The answer, once everything behind it has been done. */
+async function post(path: string, body: string, bindings: Env = env as Env): Promise<Response> {
+  const ctx = createExecutionContext()
+  const request = { method: 'POST', body, headers: { 'content-type': 'application/json' } }
+  const response = await app.request(path, request, bindings, ctx)
+  await waitOnExecutionContext(ctx)
+  return response
+}
 const notify = (items: unknown[], bindings?: Env) => post(PUSH, JSON.stringify({ value: items }), bindings)
-const tell = (items: unknown[]) => post(LIFECYCLE, JSON.stringify({ value: items }))
+const tell = (items: unknown[], bindings?: Env) => post(LIFECYCLE, JSON.stringify({ value: items }), bindings)
 
 describe('a notification', () => {
   it('wakes the inbox of its subscription and is answered with an empty 202', async () => {
@@ -317,13 +326,32 @@ describe('trouble on our side', () => {
   const without = (binding: 'DB' | 'INBOX', instead: unknown = down) =>
     new Proxy(env, { get: (target, name) => (name === binding ? instead : Reflect.get(target, name)) }) as Env
 
-  it.each(['DB', 'INBOX'] as const)(
-    '(%s) keeps a hint from being stored: 503, so that Graph tries again',
-    async (name) => {
-      const inbox = await givenSubscriber()
-      expect((await notify([inbox.item()], without(name))).status).toBe(503)
-    },
-  )
+  it('that keeps a hint from being stored is answered with 503, so that Graph tries again', async () => {
+    const inbox = await givenSubscriber()
+    expect((await notify([inbox.item()], without('DB'))).status).toBe(503)
+    expect((await tell([inbox.event('missed')], without('DB'))).status).toBe(503)
+    expect((await tell([inbox.event('subscriptionRemoved')], without('INBOX'))).status).toBe(503)
+  })
+
+  it('with an object loses no hint: it is stored, and the next sweep after two intervals wakes the inbox', async () => {
+    const inbox = await givenSubscriber()
+    expect((await notify([inbox.item()], without('INBOX'))).status).toBe(202)
+    const woken: string[] = []
+    const swept = (later: number) =>
+      sweep({
+        system: systemDb(env.DB),
+        blobs: env.BLOBS,
+        jobs: { send: async () => {} },
+        clock: () => Date.now() + later,
+        poke: async ({ inboxId }) => void woken.push(inboxId),
+        pollInterval: 60_000,
+        watches: false,
+      })
+    await swept(0)
+    expect(woken).not.toContain(inbox.inboxId)
+    await swept(2 * 60_000 + 1)
+    expect(woken).toContain(inbox.inboxId)
+  })
 
   it('with one inbox still wakes the others', async () => {
     const [broken, fine] = [await givenSubscriber(), await givenSubscriber()]
@@ -334,8 +362,18 @@ describe('trouble on our side', () => {
           ? { poke: () => Promise.reject(new Error('object is down')) }
           : env.INBOX.get(env.INBOX.idFromName(name)),
     }
-    expect((await notify([broken.item(), fine.item()], without('INBOX', lame))).status).toBe(503)
+    expect((await notify([broken.item(), fine.item()], without('INBOX', lame))).status).toBe(202)
     expect(await fine.lastPushAt()).not.toBeNull()
+    const events = [broken.event('missed'), fine.event('reauthorizationRequired')]
+    expect((await tell(events, without('INBOX', lame))).status).toBe(503)
+    await vi.waitFor(() => expect(fine.push.log).toEqual(['renew']))
+  })
+
+  it('marks no inbox as due that somebody paused meanwhile', async () => {
+    const inbox = await givenSubscriber()
+    await env.DB.prepare('UPDATE inboxes SET paused_at = 1, next_poll_at = NULL WHERE id = ?').bind(inbox.inboxId).run()
+    await markDue(env.DB, [inbox.inboxId], 5)
+    expect((await inboxRow(inbox))?.next_poll_at).toBeNull()
   })
 })
 
