@@ -120,7 +120,10 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
     db.prepare(
       `${CANDIDATES} SELECT m.id AS messageRowId, m.ticket_id AS ticketId, lower(m.from_email) AS fromEmail, m.created_at AS writtenAt
        FROM candidates candidate CROSS JOIN messages m ON m.tenant_id = ?1 AND m.ticket_id = candidate.id
-       WHERE ?7 AND m.inbox_id = ?6 AND m.direction = 'outbound' AND m.ledger_id IS NULL`,
+       WHERE ?7 AND m.inbox_id = ?6 AND m.direction = 'outbound' AND m.ledger_id IS NULL
+         -- One copy only: what else was written in that second was written by somebody in the mailbox itself.
+         AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.tenant_id = ?1 AND l.message_id = m.message_id AND l.inbox_id = ?6
+           AND l.reason = 'own_message')`,
       ...candidates,
       inboxId ?? '',
       anySent,

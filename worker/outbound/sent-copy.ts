@@ -66,7 +66,8 @@ export function copyStatements(
       message.inboxId,
       copy.identity,
       JSON.stringify({ identity: copy.identity, ...(copy.thread === null ? {} : { thread: copy.thread }) }),
-      copy.messageId ?? message.messageId,
+      // Only an id that was read: a copy whose id nobody knows may still come under another identity.
+      copy.messageId,
       message.fromEmail,
       message.subject,
       now,

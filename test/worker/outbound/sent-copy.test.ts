@@ -146,6 +146,15 @@ describe('our reply comes back through the history of its mailbox', () => {
     expect(await d.message(id)).toMatchObject({ message_id: WIRE, delivery_detail: 'Accepted.' })
   })
 
+  it('is one: what is written in Gmail within the same second is a message of its own', async () => {
+    const d = await desk()
+    d.answers(async () => sentAs(copyOf({ messageId: WIRE })))
+    await d.run(await d.reply())
+    const row = await d.take(d.inSent('ui@gmail'), { role: 'sent', thread: 't1', identity: 'gmail:ui' })
+    expect(row).toMatchObject({ disposition: 'reply_added' })
+    expect((await d.ticket()).messageCount).toBe(3)
+  })
+
   it('after its sending was recorded: no second row, and nothing to fetch', async () => {
     const d = await desk()
     d.answers(async () => sentAs(copyOf({ messageId: WIRE })))
