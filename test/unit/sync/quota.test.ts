@@ -205,6 +205,33 @@ describe('a clock that goes back', () => {
   })
 })
 
+describe('a window of ten minutes', () => {
+  const graph = { units: 10_000, window: 600_000, perMessage: 1, jobs: 1 }
+
+  it('is spent at full speed, then waits until a worthwhile number has aged', () => {
+    let spending = none()
+    let granted = 0
+    for (let at = START; ; at += 1_500) {
+      const taken = reserve(spending, graph, { slot: 'a', wanted: 100, now: at })
+      granted += taken.granted
+      if (taken.granted === 0) {
+        expect(taken.nextAt).toBeGreaterThan(START + 600_000)
+        expect(taken.nextAt).toBeLessThan(START + 603_000)
+        break
+      }
+      spending = settle(taken.spending, 'a', Array(taken.granted).fill(at + 1_000), at + 1_400)
+    }
+    expect(granted).toBe(9_800)
+  })
+
+  it('keeps few entries, however evenly it is spent', () => {
+    let spending = reserve(none(), graph, { slot: 'a', wanted: 1, now: START }).spending
+    for (let n = 0; n < 6_000; n++) spending = charge(spending, 1, START + n * 100)
+    expect(spending.spent.length).toBeLessThanOrEqual(602)
+    expect(spending.spent.reduce((sum, { units }) => sum + units, 0)).toBe(6_000 + 1)
+  })
+})
+
 describe('the stored form', () => {
   it('survives storage', () => {
     const spending = charge(reserve(none(), QUOTA, { slot: 'a', wanted: 2, now: START }).spending, 5, START)
