@@ -46,6 +46,14 @@ export const inboxes = sqliteTable(
     archivedAt: integer('archived_at'),
     /** Days of old mail the first connect imports; 0 = only new mail. */
     importDays: integer('import_days').notNull().default(30),
+    /** What is done to a mail in its mailbox once it is on a ticket; anything but `none` needs the permission to write mail. */
+    markProcessed: text('mark_processed', { enum: ['none', 'category', 'read', 'move'] })
+      .notNull()
+      .default('none'),
+    /** `move` only: name of the folder that it goes to. */
+    markFolder: text('mark_folder'),
+    /** Why mail is not marked though it is wanted, in plain words. */
+    markProblem: text('mark_problem'),
     /** JSON { enabled, subject, body } */
     autoResponse: text('auto_response'),
     createdAt: integer('created_at').notNull(),

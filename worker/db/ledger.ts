@@ -33,6 +33,11 @@ export const ledger = sqliteTable(
     upload: text('upload'),
     /** Where it lies at the provider, null for received mail. */
     role: text('role', { enum: ['sent', 'spam', 'trash', 'draft'] }),
+    /** JSON CloudLink[]: files that the mail only points at, which are not in its MIME; null where it has none. */
+    links: text('links'),
+    /** Until it is marked in its mailbox (inboxes.markProcessed): a lease or a backoff, as dueAt. Null where nothing is to be marked. */
+    markDueAt: integer('mark_due_at'),
+    markAttempts: integer('mark_attempts').notNull().default(0),
     /** Claims of the current state; reset when the state advances. */
     attempts: integer('attempts').notNull().default(0),
     error: text('error'),
@@ -51,6 +56,7 @@ export const ledger = sqliteTable(
     index('ledger_message_id').on(t.tenantId, t.messageId).where(sql`message_id is not null`),
     index('ledger_due').on(t.dueAt).where(sql`due_at is not null`),
     index('ledger_claim').on(t.tenantId, t.inboxId, t.state, t.dueAt),
+    index('ledger_mark').on(t.tenantId, t.inboxId, t.markDueAt).where(sql`mark_due_at is not null`),
     index('ledger_list').on(t.tenantId, t.inboxId, t.createdAt),
     index('ledger_disposition').on(t.tenantId, t.inboxId, t.disposition, t.createdAt),
   ],
