@@ -129,6 +129,13 @@ export async function messagesOf(account: Account): Promise<Listed[]> {
 }
 export const requests = async () => (await ask<{ requests: Record<string, number> }>('state')).requests
 
+/** What the app has asked of a mailbox: the most requests at once, and how many of them were one too many. */
+export async function spendingOf({ email }: Account): Promise<{ most: number; crowded: number }> {
+  type State = { quota: { pairs: Record<string, { most: number; crowded: number }> } }
+  const { quota } = await ask<State>('state')
+  return quota.pairs[`${microsoft.clientId} ${email}`] ?? { most: 0, crowded: 0 }
+}
+
 /** The bytes of a message as the mailbox has them, one char per byte. */
 export async function rawOf(account: Account, id: string): Promise<string> {
   const query = new URLSearchParams({ account: account.email, id })

@@ -1,6 +1,6 @@
 // What every Graph route goes through first: token, whose mailbox, scopes and delegation, throttling. And what all answers share.
 import { randomUUID } from 'node:crypto'
-import type { Route, SimRequest, SimResponse } from '../shell/http.ts'
+import { encodeBody, type Route, type SimRequest, type SimResponse } from '../shell/http.ts'
 import { type IdType, messageJson } from './derive.ts'
 import type { Caller, Entra } from './entra.ts'
 import { accessDenied, badRequest, graphError, isRefusal, itemNotFound } from './graph-error.ts'
@@ -68,6 +68,7 @@ export function graphRoutes(graph: Graph, { method, path, needs, operation }: Gu
     if (isRefusal(account)) return finished(request, account)
     const taken = graph.quota.take(caller.app.clientId, account.email)
     if ('status' in taken) return finished(request, taken)
+    let underWay = false
     try {
       await graph.quota.latency()
       const call: Call = {
@@ -81,13 +82,29 @@ export function graphRoutes(graph: Graph, { method, path, needs, operation }: Gu
         base: request.params.user === undefined ? '/v1.0/me' : `/v1.0/users/${encodeURIComponent(request.params.user)}`,
         ids: idType(request),
       }
-      return finished(request, await handle(call))
+      const answer = await handle(call)
+      const body = held(answer.body, taken.done)
+      underWay = body !== null
+      return finished(request, body ? { ...answer, body } : answer)
     } finally {
-      taken.done()
+      if (!underWay) taken.done()
     }
   }
   const suffix = path === '' ? '' : `/${path}`
   return ['/v1.0/me', '/v1.0/users/:user'].map((base) => ({ method, path: base + suffix, operation, handle: guarded }))
+}
+
+/** The body that calls `done` behind its last byte, or when nobody wants more of it; null for one that is whole already. */
+function held(body: unknown, done: () => void): AsyncIterable<Buffer> | null {
+  const stream = encodeBody({ status: 200, body }).stream
+  if (!stream) return null
+  return (async function* () {
+    try {
+      yield* stream
+    } finally {
+      done()
+    }
+  })()
 }
 
 /** The account whose mailbox a path names, or why the caller may not open it. */

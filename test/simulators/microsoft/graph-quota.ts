@@ -1,4 +1,5 @@
-// What an app may ask of one mailbox: requests in a sliding ten minutes, and four at once. Over it, Exchange's 429.
+// What an app may ask of one mailbox: requests in a sliding ten minutes, and four at once. Over it, Exchange's 429. A request is under way
+// until the last byte of its answer.
 import type { SimResponse } from '../shell/http.ts'
 import type { World } from '../shell/world.ts'
 import { graphError } from './graph-error.ts'
@@ -9,6 +10,7 @@ const WINDOW = 600_000
 
 /** null lifts a limit. `latency` in ms: how long every request takes at least. */
 type Settings = { requests: number | null; atOnce: number | null; latency: number }
+/** `most`: requests under way at once, those that were one too many included. */
 type Spending = { at: number[]; underWay: number; most: number; refused: number; crowded: number }
 
 export type Quota = ReturnType<typeof createQuota>
@@ -42,6 +44,7 @@ export function createQuota(world: World) {
     /** Takes a request, or answers the refusal. What was taken is under way until `done`. */
     take(client: string, mailbox: string): { done(): void } | SimResponse {
       const pair = spendingOf(client, mailbox)
+      pair.most = Math.max(pair.most, pair.underWay + 1)
       if (settings.atOnce !== null && pair.underWay >= settings.atOnce) {
         pair.crowded += 1
         return graphError(429, 'ApplicationThrottled', 'Application is over its MailboxConcurrency limit.')
@@ -53,13 +56,18 @@ export function createQuota(world: World) {
       }
       pair.at.push(world.clock())
       pair.underWay += 1
-      pair.most = Math.max(pair.most, pair.underWay)
+      let under = true
       return {
         done() {
-          pair.underWay -= 1
+          if (under) pair.underWay -= 1
+          under = false
         },
       }
     },
+    /** Requests refused for either reason. */
+    refusals: (): number => [...pairs.values()].reduce((sum, { refused, crowded }) => sum + refused + crowded, 0),
+    /** The most requests of one app that any mailbox had under way at once, refused ones included. */
+    mostAtOnce: (): number => Math.max(0, ...[...pairs.values()].map(({ most }) => most)),
     /** Per app and mailbox: requests in the window, the most at once, and refusals for either reason. */
     report: () => ({
       ...settings,

@@ -251,6 +251,7 @@ describe('throttling', () => {
     await microsoft.control('latency', { ms: 100 })
     const crowd = await Promise.all(Array.from({ length: 5 }, ask))
     expect(crowd.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 429])
+    expect(await microsoft.control('state')).toMatchObject({ quotaErrors: 1, mostAtOnce: 5 })
     await microsoft.control('latency', { ms: 0 })
     await microsoft.control('quota', { requests: 4 })
     const refused = await ask()
@@ -258,5 +259,30 @@ describe('throttling', () => {
     await microsoft.control('clock', { advance: 600_000 })
     await microsoft.control('quota', { requests: null })
     expect((await ask()).status).toBe(200)
+    expect(await microsoft.control('state')).toMatchObject({ quotaErrors: 2, mostAtOnce: 5 })
+  })
+
+  it('counts an answer as under way until its last byte, or until nobody reads on', async () => {
+    const raw = Buffer.concat([mailOf('Subject: large', ''), Buffer.alloc(30_000_001, 'large mails ')])
+    const { id } = await deliver({ raw: raw.toString('base64') })
+    const headers = { authorization: `Bearer ${await microsoft.signIn(SUPPORT, 'Mail.Read')}` }
+    const open = async (to: string) => fetch(`${microsoft.url}/v1.0/me/messages${to}`, { headers })
+    await microsoft.control('concurrency', { max: 1 })
+    const reading = await open(`/${id}/$value`)
+    expect([reading.status, (await open('')).status]).toEqual([200, 429])
+    expect((await reading.arrayBuffer()).byteLength).toBe(raw.length)
+    expect((await open('')).status).toBe(200)
+    const left = await open(`/${id}/$value`)
+    await left.body?.cancel()
+    await expect.poll(async () => (await open('')).status).toBe(200)
+    expect(await microsoft.control('state')).toMatchObject({ mostAtOnce: 2 })
+  })
+
+  it('lets more at once where the limit is lifted, and says how many', async () => {
+    const headers = { authorization: `Bearer ${await microsoft.signIn(SUPPORT, 'Mail.Read')}` }
+    await microsoft.control('concurrency', { max: null })
+    await microsoft.control('latency', { ms: 100 })
+    await Promise.all(Array.from({ length: 7 }, () => fetch(`${microsoft.url}/v1.0/me/messages`, { headers })))
+    expect(await microsoft.control('state')).toMatchObject({ quotaErrors: 0, mostAtOnce: 7 })
   })
 })

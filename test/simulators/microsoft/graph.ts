@@ -28,6 +28,8 @@ export function graphPart(world: World, entra: Entra): Route[] {
   const notifications = createNotifications(world)
   const subscriptions = createSubscriptions(graph, notifications)
   world.reports.quota = graph.quota.report
+  world.reports.quotaErrors = graph.quota.refusals
+  world.reports.mostAtOnce = graph.quota.mostAtOnce
   world.reports.mailboxes = () =>
     store.all().map(({ email, messages, sent, seq }) => ({
       email,

@@ -21,14 +21,17 @@ export function takeFault(world: World, request: SimRequest): Fault | null {
 
 /** What arrives instead of the answer. The request has been handled: a send that meets this was sent. */
 export async function spoil(fault: Fault, response: SimResponse): Promise<SimResponse> {
-  const { bytes, type } = encodeBody(response)
-  const whole = bytes ?? Buffer.alloc(0)
+  if (fault.kind === 'slow') {
+    await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 5_000))
+    return response
+  }
+  const { bytes, stream, type } = encodeBody(response)
+  const chunks = bytes ? [bytes] : []
+  for await (const chunk of stream ?? []) chunks.push(chunk)
+  const whole = Buffer.concat(chunks)
   switch (fault.kind) {
-    case 'slow':
-      await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 5_000))
-      return response
     case 'cut':
-      return { ...response, cutAfter: Math.floor(whole.length / 2) }
+      return { ...response, ...(stream && { body: streamed(whole) }), cutAfter: Math.floor(whole.length / 2) }
     case 'html':
       return { status: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body: SORRY }
     case 'truncated_json':
@@ -40,6 +43,11 @@ export async function spoil(fault: Fault, response: SimResponse): Promise<SimRes
     default:
       return response
   }
+}
+
+/** Without a length, as before it was held to be cut. */
+async function* streamed(bytes: Buffer): AsyncIterable<Buffer> {
+  yield bytes
 }
 
 const SORRY =

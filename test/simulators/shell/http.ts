@@ -164,7 +164,7 @@ async function write(outgoing: ServerResponse, response: SimResponse): Promise<v
     const part = chunk.length > left ? chunk.subarray(0, left) : chunk
     left -= part.length
     if (part.length > 0 && !outgoing.write(part)) await once(outgoing)
-    if (left <= 0) break
+    if (left <= 0 || outgoing.destroyed) break
   }
   if (response.cutAfter === undefined) outgoing.end()
   else setTimeout(() => outgoing.destroy(), 20) // after what was written has left
