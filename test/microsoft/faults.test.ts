@@ -6,6 +6,7 @@ import { ProviderError } from '../../worker/providers/provider'
 import {
   type Account,
   appToken,
+  bytesOf,
   control,
   deliver,
   expectNoViolations,
@@ -20,6 +21,7 @@ import {
   newShared,
   rawOf,
   remove,
+  spendingOf,
   subscriptionsAlive,
 } from '../support/microsoft-lab'
 
@@ -132,17 +134,33 @@ describe('throttling', () => {
     expect(await textsOf(provider, refs)).toEqual(expect.arrayContaining(['one', 'two']))
   })
 
-  it('never comes of our own parallelity: fetching beside a pass stays within four requests', async () => {
-    const { account } = await withMails(...Array.from({ length: 20 }, (_, i) => `m${i}`))
+  it.each([
+    ['small mails', 20, 100],
+    ['mails that are read as streams', 5, 30_000_000],
+  ])('never comes of our own parallelity: %s beside a pass stay within four requests', async (_name, count, size) => {
+    const text = 'x'.repeat(size)
+    const account = await newAccount()
+    for (let i = 0; i < count; i++) await deliver(account, `${mail(`m${i}`)}${text}`)
     const provider = mailbox(account)
     const { refs, cursor } = await listAll(provider)
     await control('latency', { ms: 30 })
     const passing = mailbox(account)
+    let reading = true
     const pass = (async () => {
-      for (let i = 0; i < 5; i++) await passing.changes(cursor, 10)
+      while (reading) await passing.changes(cursor, 10)
     })()
-    expect((await fetchAll(provider, refs)).filter((one) => 'bytes' in one)).toHaveLength(20)
+    let arrived = 0
+    for await (const message of provider.fetchRaw(refs)) {
+      await new Promise((done) => setTimeout(done, 60)) // stored no faster than this
+      if ('raw' in message && (await bytesOf(message.raw)).length > size) arrived++
+    }
+    reading = false
     await pass
+    expect(arrived).toBe(count)
+    const { most, crowded } = await spendingOf(account)
+    expect(crowded).toBe(0)
+    expect(most).toBeGreaterThan(1)
+    expect(most).toBeLessThanOrEqual(4)
   })
 
   it('stops a fetch at once, and no message is blamed', async () => {

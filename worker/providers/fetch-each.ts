@@ -4,7 +4,7 @@ import { ProviderError } from './provider'
 
 export type Wanted = { ref: MessageRef; id: string }
 export type Fetching = {
-  /** requests at once */
+  /** requests at once, those whose answer is still being read included */
   parallel: number
   /** the provider's own id; null for what is none of its messages */
   idOf(ref: MessageRef): string | null
@@ -46,8 +46,10 @@ export async function* fetchEach(refs: readonly MessageRef[], how: Fetching): As
         return
       }
       reached = true
-      start()
+      const arriving = 'raw' in message && message.arriving === true
+      if (!arriving) start()
       yield message
+      if (arriving) start()
     }
   } finally {
     stop.abort()

@@ -33,6 +33,8 @@ export type FetchedMessage =
       receivedAt: number | null
       /** received mail where absent */
       role?: MailRole
+      /** the bytes of `raw` still come over the network: its request is under way until they are read */
+      arriving?: true
     }
   | { ref: MessageRef; error: ProviderError }
 

@@ -125,6 +125,35 @@ describe('a fetch', () => {
     expect(most).toBe(3)
   })
 
+  it('counts one whose bytes are still being read as under way', async () => {
+    let running = 0
+    let most = 0
+    const { provider } = open(
+      () => {
+        most = Math.max(most, ++running)
+        const pieces = Array.from({ length: 4 }, () => new Uint8Array(40))
+        const body = new ReadableStream<Uint8Array>({
+          pull(controller) {
+            const piece = pieces.pop()
+            if (piece) return controller.enqueue(piece)
+            running--
+            controller.close()
+          },
+        })
+        return new Response(body, { headers: { 'content-type': 'text/plain' } })
+      },
+      'own',
+      { held: 50 },
+    )
+    const refs = Array.from({ length: 9 }, (_, i) => ref(`m${i}`))
+    let arrived = 0
+    for await (const message of provider.fetchRaw(refs)) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      if ('raw' in message) arrived += (await new Response(message.raw).bytes()).length
+    }
+    expect([arrived, most]).toEqual([9 * 160, 3])
+  })
+
   it('that meets throttling blames no message', async () => {
     const { provider } = open(() => graphRefusal(429, 'ApplicationThrottled', '', { 'retry-after': '3' }))
     const error = await fetchAll(provider, [ref('a'), ref('b')]).catch((thrown: unknown) => thrown)

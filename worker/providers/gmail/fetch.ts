@@ -72,7 +72,8 @@ type Rest = {
 async function largeMessage(deps: FetchDeps, item: Wanted, rest: Rest): Promise<FetchedMessage> {
   const query = { format: 'minimal' }
   const fields = await deps.client.call(Message, { path: `messages/${item.id}`, query, units: UNITS.get })
-  return { ref: item.ref, raw: largeStream(deps, item, rest), start: 0, ...factsOf(checked(fields, item)) }
+  const raw = largeStream(deps, item, rest)
+  return { ref: item.ref, raw, arriving: true, start: 0, ...factsOf(checked(fields, item)) }
 }
 
 /** Ends only once the JSON around the content has proven whole. */

@@ -44,7 +44,7 @@ async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Pro
     answer = await deps.client.open({ path: `${path}/$value`, signal, paid: true })
     assertMime(answer)
     if (Number(answer.headers.get('content-length') ?? 0) > deps.limits.message) throw tooLarge(deps.limits)
-    return { ref: item.ref, raw: await contentOf(deps, answer), start: 0, receivedAt, ...(role && { role }) }
+    return { ref: item.ref, ...(await contentOf(deps, answer)), start: 0, receivedAt, ...(role && { role }) }
   } catch (error) {
     answer?.close()
     if (!(error instanceof ProviderError)) throw error
@@ -68,7 +68,9 @@ function assertMime({ headers }: HttpAnswer): void {
   throw new ProviderError('protocol', 'graph_not_mime', 'Something that is not a mail came in its place.')
 }
 
-async function contentOf(deps: FetchDeps, answer: HttpAnswer): Promise<ReadableStream<Uint8Array>> {
+type Content = { raw: ReadableStream<Uint8Array>; arriving?: true }
+
+async function contentOf(deps: FetchDeps, answer: HttpAnswer): Promise<Content> {
   const chunks = bodyChunks(deps, answer)
   const parts: Uint8Array[] = []
   let size = 0
@@ -77,10 +79,10 @@ async function contentOf(deps: FetchDeps, answer: HttpAnswer): Promise<ReadableS
     if (done) break
     parts.push(value.slice())
     size += value.length
-    if (size > deps.limits.held) return largeStream(deps, answer, parts, chunks)
+    if (size > deps.limits.held) return { raw: largeStream(deps, answer, parts, chunks), arriving: true }
   }
   answer.close()
-  return streamOf(Buffer.concat(parts, size))
+  return { raw: streamOf(Buffer.concat(parts, size)) }
 }
 
 function largeStream(
