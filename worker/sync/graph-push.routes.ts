@@ -13,8 +13,11 @@ import type { PokeHint } from './inbox-object'
 import { proofOf } from './push-state'
 import { markDue, subscribersOf } from './subscribers'
 
-/** Bytes; one POST carries notifications of many subscriptions, each of less than 1 KiB. */
-const BODY = 256 * 1024
+/**
+ * Bytes; one POST carries notifications of many subscriptions, each of less than 1 KiB, and Graph names no limit. A POST that is refused
+ * comes again for hours with all of its items, so this is far more than a real one has; the mail is found by the checks meanwhile.
+ */
+const BODY = 2 * 1024 * 1024
 /** Characters of a validation token; real ones have a few hundred. */
 const TOKEN = 4096
 /** Characters of a subscription's id and of a clientState; Graph's are 36 and at most 128. */

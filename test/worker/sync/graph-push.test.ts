@@ -117,6 +117,22 @@ describe('a notification', () => {
     expect(inbox.mailbox.log.changes - before).toBeLessThanOrEqual(2)
   })
 
+  it('is answered once the rows say so, however long the objects take', async () => {
+    const inbox = await givenSubscriber()
+    let release = () => {}
+    const busy = new Promise<void>((done) => (release = done))
+    const lame = { idFromName: (name: string) => name, get: () => ({ poke: () => busy }) }
+    const bindings = new Proxy(env, {
+      get: (target, name) => (name === 'INBOX' ? lame : Reflect.get(target, name)),
+    }) as Env
+    const ctx = createExecutionContext()
+    const init = { method: 'POST', body: JSON.stringify({ value: [inbox.item()] }) }
+    expect((await app.request(PUSH, init, bindings, ctx)).status).toBe(202)
+    expect((await inboxRow(inbox))?.next_poll_at).toBeLessThanOrEqual(Date.now())
+    release()
+    await waitOnExecutionContext(ctx)
+  })
+
   it('of two hundred inboxes of as many tenants in one POST wakes every one of them', async () => {
     const inboxes = await Promise.all(Array.from({ length: 200 }, () => givenSubscriber()))
     const stranger = await givenSubscriber()
@@ -128,7 +144,57 @@ describe('a notification', () => {
   }, 60_000)
 })
 
+describe('thousands of items in one POST', () => {
+  it('cost one question and one change, and wake each inbox once; the forged and unknown ones among them nobody', async () => {
+    const [a, b, forged] = await Promise.all([1, 2, 3].map(() => givenSubscriber()))
+    if (!a || !b || !forged) throw new Error('three inboxes')
+    const pokes: string[] = []
+    const objects = {
+      idFromName: (name: string) => name,
+      get: (name: string) => ({ poke: async () => void pokes.push(name) }),
+    }
+    let statements = 0
+    const counted = new Proxy(env.DB, {
+      get(target, name) {
+        if (name === 'prepare') statements++
+        const value = Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const bindings = { ...env, DB: counted, INBOX: objects } as unknown as Env
+    const wrong = { clientState: a.subscription.clientState }
+    const items = Array.from({ length: 1_000 }, (_, n) => [
+      a.item({ id: n }),
+      forged.item(wrong),
+      b.item({ id: n }),
+      a.item({ subscriptionId: crypto.randomUUID() }),
+    ]).flat()
+    expect(JSON.stringify(items).length).toBeGreaterThan(1_000_000)
+    expect((await notify(items, bindings)).status).toBe(202)
+    expect(pokes.sort()).toEqual([a.inboxId, b.inboxId].sort())
+    expect(statements).toBe(2)
+    expect((await inboxRow(a))?.next_poll_at).toBeLessThanOrEqual(Date.now())
+    expect((await inboxRow(forged))?.next_poll_at).toBeGreaterThan(Date.now())
+  })
+})
+
 describe('mixed tenants in one POST', () => {
+  it('are heard where the item of one is right and that of the other forged: of their subscriptions’ lives as well', async () => {
+    const [right, forged] = [await givenSubscriber(), await givenSubscriber()]
+    const { clientState } = right.subscription
+    expect((await notify([forged.item({ clientState }), right.item()])).status).toBe(202)
+    expect(await right.lastPushAt()).not.toBeNull()
+    expect(await forged.lastPushAt()).toBeNull()
+    const events = [
+      { ...forged.event('subscriptionRemoved'), clientState },
+      right.event('reauthorizationRequired'),
+      { ...forged.event('reauthorizationRequired'), clientState: undefined },
+    ]
+    expect((await tell(events)).status).toBe(202)
+    await vi.waitFor(() => expect(right.push.log).toEqual(['renew']))
+    expect(forged.push.log).toEqual([])
+  })
+
   it('wake each only its own inbox, and one bad item never blocks its neighbours', async () => {
     const [a, b, forged, other] = await Promise.all([1, 2, 3, 4].map(() => givenSubscriber()))
     if (!a || !b || !forged || !other) throw new Error('four inboxes')
@@ -273,6 +339,15 @@ describe('a validation', () => {
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'")
   })
 
+  it('is no page for a browser that is sent here', async () => {
+    const markup = encodeURIComponent('<script>alert(1)</script>')
+    for (const path of [PUSH, LIFECYCLE]) {
+      const response = await SELF.fetch(`http://postroom.test${path}?validationToken=${markup}`)
+      expect(response.status).toBe(404)
+      expect(await response.text()).not.toContain('alert')
+    }
+  })
+
   it('splits no header, whatever the token holds', async () => {
     const response = await asked(PUSH, encodeURIComponent('a\r\nset-cookie: x=1'))
     expect(await response.text()).toBe('a\r\nset-cookie: x=1')
@@ -283,6 +358,7 @@ describe('a validation', () => {
     ['that is empty', ''],
     ['beyond any length', 'x'.repeat(4_097)],
     ['that comes twice', 'a&validationToken=b'],
+    ['that comes twice, once empty', 'a&validationToken='],
   ])('%s is refused and nothing of it is said', async (_name, token) => {
     const response = await asked(PUSH, token)
     expect(response.status).toBe(422)
@@ -302,11 +378,13 @@ describe('a body', () => {
     expect([(await post(PUSH, body)).status, (await post(LIFECYCLE, body)).status]).toEqual([400, 400])
   })
 
-  it('of more than 256 KiB is refused, whether it says so or not', async () => {
-    const body = JSON.stringify({ value: [], filling: 'A'.repeat(300_000) })
-    expect((await post(PUSH, body)).status).toBe(413)
-    const streamed = new Request(`http://postroom.test${PUSH}`, { method: 'POST', body: new Blob([body]).stream() })
-    expect((await app.request(streamed, {}, env)).status).toBe(413)
+  it('of more than 2 MiB is refused, whether it says so or not', async () => {
+    const body = JSON.stringify({ value: [], filling: 'A'.repeat(2 * 1024 * 1024) })
+    for (const path of [PUSH, LIFECYCLE]) {
+      expect((await post(path, body)).status).toBe(413)
+      const streamed = new Request(`http://postroom.test${path}`, { method: 'POST', body: new Blob([body]).stream() })
+      expect((await app.request(streamed, {}, env)).status).toBe(413)
+    }
   })
 
   it('without a single item is fine', async () => {
@@ -331,6 +409,18 @@ describe('trouble on our side', () => {
     expect((await notify([inbox.item()], without('DB'))).status).toBe(503)
     expect((await tell([inbox.event('missed')], without('DB'))).status).toBe(503)
     expect((await tell([inbox.event('subscriptionRemoved')], without('INBOX'))).status).toBe(503)
+  })
+
+  it('that begins once the sender is known is answered with 503 as well, and wakes nothing', async () => {
+    const inbox = await givenSubscriber()
+    const full = {
+      prepare(sql: string) {
+        if (sql.startsWith('UPDATE')) throw new Error('D1 is full')
+        return env.DB.prepare(sql)
+      },
+    }
+    expect((await notify([inbox.item()], without('DB', full))).status).toBe(503)
+    expect(await inbox.lastPushAt()).toBeNull()
   })
 
   it('with an object loses no hint: it is stored, and the next sweep after two intervals wakes the inbox', async () => {
