@@ -52,6 +52,7 @@ export function createContracts(routes: readonly Route[]): Contracts {
       const problem = bodyProblem(operation, request)
       return problem === null ? null : broken(problem, `Unable to read JSON request payload. ${problem}`)
     },
+    isBytes: (route) => operationOf(route)?.response?.includes(' ') ?? false,
     checkResponse(route, response) {
       const operation = operationOf(route)
       if (!operation) return null

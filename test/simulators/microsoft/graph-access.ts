@@ -42,7 +42,7 @@ export type Call = {
 
 export type Need = 'read' | 'write' | 'send' | 'profile' | 'settings'
 type Handler = (call: Call) => SimResponse | Promise<SimResponse>
-type Guarded = { method: string; path: string; needs: Need; operation?: string }
+type Guarded = { method: string; path: string; needs: Need; operation: string }
 
 const OWN: Record<Need, readonly string[]> = {
   read: ['Mail.Read', 'Mail.ReadWrite', 'Mail.Read.Shared', 'Mail.ReadWrite.Shared'],

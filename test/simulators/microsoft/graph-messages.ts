@@ -3,7 +3,14 @@ import type { Route, SimResponse } from '../shell/http.ts'
 import { type Attachment, attachmentBytes, attachmentJson, attachmentsOf, messageJson } from './derive.ts'
 import { type Call, type Graph, graphRoutes, linkOrigin, messageAnswer, messageOf, ok } from './graph-access.ts'
 import { badRequest, isRefusal, itemNotFound, malformedId } from './graph-error.ts'
-import { type ListQuery, parseAttachmentSelect, parseExpand, parseListQuery, parseSelect } from './graph-query.ts'
+import {
+  type ListQuery,
+  parseAttachmentSelect,
+  parseExpand,
+  parseFolderQuery,
+  parseListQuery,
+  parseSelect,
+} from './graph-query.ts'
 import type { Folder, StoredMessage } from './store.ts'
 
 /** Bytes of MIME sent at once. */
@@ -44,10 +51,12 @@ export function readingRoutes(graph: Graph): Route[] {
   }
 
   const folders = (call: Call): SimResponse => {
-    const top = Number(call.query.get('$top') ?? 10)
-    const skip = Number(call.query.get('$skip') ?? 0)
-    const value = call.mailbox.folders.slice(skip, skip + top).map((folder) => folderJson(call, folder))
-    const more = skip + top < call.mailbox.folders.length
+    const query = parseFolderQuery(call.query)
+    if ('status' in query) return query
+    const { top, skip, named } = query
+    const matching = call.mailbox.folders.filter(({ displayName }) => named === null || displayName === named)
+    const value = matching.slice(skip, skip + top).map((folder) => folderJson(call, folder))
+    const more = skip + top < matching.length
     return ok({ value, ...(more && { '@odata.nextLink': nextLink(graph, call, skip + top) }) })
   }
 
@@ -134,7 +143,7 @@ export function readingRoutes(graph: Graph): Route[] {
     return { status: 200, headers: { 'content-type': 'application/octet-stream' }, body: bytes }
   }
 
-  const route = (path: string, handle: (call: Call) => SimResponse, operation?: string) =>
+  const route = (path: string, handle: (call: Call) => SimResponse, operation: string) =>
     graphRoutes(graph, { method: 'GET', path, needs: 'read', operation }, handle)
   return [
     ...graphRoutes(graph, { method: 'GET', path: '', needs: 'profile', operation: 'GET /me' }, user),
@@ -143,10 +152,14 @@ export function readingRoutes(graph: Graph): Route[] {
     ...route('mailFolders/:folder/messages', list, 'GET /me/mailFolders/{id}/messages'),
     ...route('messages', list, 'GET /me/messages'),
     ...route('messages/:id', get, 'GET /me/messages/{id}'),
-    ...route('messages/:id/$value', mime),
+    ...route('messages/:id/$value', mime, 'GET /me/messages/{id}/$value'),
     ...route('messages/:id/attachments', attachments, 'GET /me/messages/{id}/attachments'),
     ...route('messages/:id/attachments/:attachment', attachment, 'GET /me/messages/{id}/attachments/{aid}'),
-    ...route('messages/:id/attachments/:attachment/$value', attachmentValue),
+    ...route(
+      'messages/:id/attachments/:attachment/$value',
+      attachmentValue,
+      'GET /me/messages/{id}/attachments/{aid}/$value',
+    ),
   ]
 }
 

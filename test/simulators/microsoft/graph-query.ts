@@ -49,6 +49,25 @@ export function parseListQuery(query: URLSearchParams): ListQuery | SimResponse 
   }
 }
 
+/** The query of a list of folders, which may be told by the name that people see; or Graph's 400. */
+export function parseFolderQuery(
+  query: URLSearchParams,
+): { named: string | null; top: number; skip: number } | SimResponse {
+  const unknown = [...query.keys()].find((name) => !FOLDER_OPTIONS.has(name))
+  if (unknown) return badRequest('BadRequest', `The query parameter '${unknown}' is not supported.`)
+  const filter = query.get('$filter')
+  const [, named] = /^\s*displayName\s+eq\s+'((?:[^']|'')*)'\s*$/i.exec(filter ?? '') ?? []
+  if (filter !== null && named === undefined) {
+    return badRequest('BadRequest', `Invalid filter clause: syntax error in '${filter}'.`)
+  }
+  return {
+    named: named?.replace(/''/g, "'") ?? null,
+    top: Number(query.get('$top') ?? DEFAULT_TOP),
+    skip: Number(query.get('$skip') ?? 0),
+  }
+}
+
+const FOLDER_OPTIONS = new Set(['$select', '$top', '$skip', '$filter'])
 const LIST_OPTIONS = new Set(['$select', '$top', '$skip', '$filter', '$orderby', '$expand', '$count'])
 
 /** Names of message properties, or null where all are wanted. */

@@ -84,6 +84,21 @@ describe('the user and the folders', () => {
     )
     expect(names).toContain('Gesendete Elemente')
   })
+
+  it('lists the folder that has a name, of the owner’s language or of his own choice', async () => {
+    const named = async (name: string) =>
+      (await graph.api('/me/mailFolders').filter(`displayName eq '${name}'`).get()).value.map(
+        ({ displayName }: { displayName: string }) => displayName,
+      )
+    const made = await microsoft.control('mailbox', { account: SUPPORT, folder: "Jane's" })
+    expect(await named("Jane''s")).toEqual(["Jane's"])
+    expect((await graph.api(`/me/mailFolders/${made.id}`).get()).displayName).toBe("Jane's")
+    expect([await named('Inbox'), await named('Posteingang')]).toEqual([['Inbox'], []])
+    await microsoft.control('mailbox', { account: SUPPORT, language: 'de' })
+    expect([await named('Inbox'), await named('Posteingang')]).toEqual([[], ['Posteingang']])
+    const wrong = graph.api('/me/mailFolders').filter("isHidden eq 'a'").get()
+    expect((await refusalOf(wrong)).status).toBe(400)
+  })
 })
 
 describe('reading', () => {
@@ -164,6 +179,22 @@ describe('reading', () => {
     const raw = Buffer.concat([mailOf('Subject: large', ''), Buffer.alloc(30_000_001, 'large mails ')])
     const { id } = await deliver({ raw: raw.toString('base64') })
     expect((await mimeOf(graph, `/me/messages/${id}`)).equals(raw)).toBe(true)
+  })
+})
+
+describe('an answer that is cut', () => {
+  it('ends in the middle of a mail', async () => {
+    const raw = Buffer.concat([mailOf('Subject: cut', ''), Buffer.alloc(2_000_001, 'large mails ')])
+    const { id } = await deliver({ raw: raw.toString('base64') })
+    const headers = { authorization: `Bearer ${await microsoft.signIn(SUPPORT, 'Mail.Read')}` }
+    await microsoft.control('fault', { path: '/messages/', kind: 'cut' })
+    const { body } = await fetch(`${microsoft.url}/v1.0/me/messages/${id}/$value`, { headers })
+    let arrived = 0
+    const reading = async () => {
+      for await (const chunk of body ?? []) arrived += chunk.length
+    }
+    await expect(reading()).rejects.toThrow()
+    expect(arrived).toBe(Math.floor(raw.length / 2))
   })
 })
 

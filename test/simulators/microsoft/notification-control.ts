@@ -18,7 +18,10 @@ type Variant = (typeof VARIANTS)[number]
 
 /** Bytes; more than any real POST of Graph. */
 const OVERSIZED = 4 * 1024 * 1024
-const TIMES = ['gather', 'batch', 'deadline', 'slowAfter', 'minBackoff', 'maxBackoff', 'retryFor', 'slowDelay'] as const
+const TIMES = [
+  ...(['gather', 'batch', 'deadline', 'slowAfter', 'handshake'] as const),
+  ...(['minBackoff', 'maxBackoff', 'retryFor', 'slowDelay'] as const),
+]
 
 type Parts = { graph: Graph; subscriptions: Subscriptions; notifications: Notifications }
 

@@ -14,6 +14,8 @@ export type NotificationSettings = {
   /** a POST without an answer in time has failed; an answer after `slowAfter` is slow */
   deadline: number
   slowAfter: number
+  /** how long a URL that is to be validated has for its whole answer */
+  handshake: number
   minBackoff: number
   maxBackoff: number
   retryFor: number
@@ -42,6 +44,7 @@ const DEFAULTS: NotificationSettings = {
   batch: 50,
   deadline: 10_000,
   slowAfter: 3_000,
+  handshake: 10_000,
   minBackoff: 1_000,
   maxBackoff: 600_000,
   retryFor: 4 * 3_600_000,
@@ -62,6 +65,7 @@ export function createNotifications(world: World) {
     held: [],
     outstanding: [],
   })
+  data.settings = { ...DEFAULTS, ...data.settings }
   const timers = new Set<NodeJS.Timeout>()
   const gathering = new Map<string, Waiting[]>()
   const endpoints = new Map<string, Endpoint>()

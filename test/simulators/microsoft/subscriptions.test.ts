@@ -37,7 +37,12 @@ afterEach(async () => {
 async function startEndpoint() {
   const posts: Post[] = []
   const validated: string[] = []
-  const told = { status: 202, delay: 0, echo: (token: string): [number, string, string] => [200, 'text/plain', token] }
+  const told = {
+    status: 202,
+    delay: 0,
+    echoDelay: 0,
+    echo: (token: string, _path: string): [number, string, string] => [200, 'text/plain', token],
+  }
   const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1')
     const chunks: Buffer[] = []
@@ -45,7 +50,8 @@ async function startEndpoint() {
     const token = url.searchParams.get('validationToken')
     if (token !== null) {
       validated.push(url.pathname)
-      const [status, type, body] = told.echo(token)
+      const [status, type, body] = told.echo(token, url.pathname)
+      await new Promise((resolve) => setTimeout(resolve, told.echoDelay))
       response.writeHead(status, { 'content-type': type }).end(body)
       return
     }
@@ -109,6 +115,30 @@ describe('creation', () => {
     expect((await graph.api('/subscriptions').get()).value).toEqual([])
   })
 
+  it('fails when the second URL alone does not answer, or one answers too late', async () => {
+    endpoint.told.echo = (token, path) => [200, 'text/plain', path === '/lifecycle' ? '' : token]
+    expect(await refusalOf(subscribe())).toMatchObject({ status: 400, code: 'ValidationError' })
+    endpoint.told.echo = (token) => [200, 'text/plain', token]
+    endpoint.told.echoDelay = 300
+    await settings({ handshake: 100 })
+    const late = await refusalOf(subscribe())
+    expect(late).toMatchObject({ status: 400, code: 'ValidationError', message: expect.stringContaining('timed out') })
+    expect((await graph.api('/subscriptions').get()).value).toEqual([])
+    await settings({ handshake: 1_000 })
+    expect(await subscribe()).toHaveProperty('id')
+  })
+
+  it('grants seven days at first, to a renewal as little as to a new one', async () => {
+    const { id } = await subscribe({ expirationDateTime: inMinutes(10_079) })
+    const renewed = (minutes: number) =>
+      graph.api(`/subscriptions/${id}`).patch({ expirationDateTime: inMinutes(minutes) })
+    expect((await refusalOf(subscribe({ expirationDateTime: inMinutes(10_081) }))).status).toBe(400)
+    expect((await refusalOf(renewed(10_081))).status).toBe(400)
+    expect((await refusalOf(renewed(-1))).status).toBe(400)
+    const { expirationDateTime } = await renewed(10)
+    expect(Date.parse(expirationDateTime) - microsoft.world.clock()).toBeGreaterThan(44 * MINUTE)
+  })
+
   it('grants no life beyond the limit and no state beyond 128 characters', async () => {
     await microsoft.control('subscriptions/settings', { maxMinutes: 4_230 })
     const refused = await refusalOf(subscribe({ expirationDateTime: inMinutes(10_080) }))
@@ -137,6 +167,21 @@ describe('creation', () => {
     expect((await refusalOf(subscribe({ resource }))).status).toBe(403)
     await microsoft.control('subscriptions/settings', { shared: 'refuse' })
     expect(await refusalOf(subscribe({ resource }, anna))).toMatchObject({ status: 403, code: 'ErrorAccessDenied' })
+  })
+})
+
+describe('of an app by itself', () => {
+  it('stands on any mailbox of its directory, is the app’s alone, and tells of its mail', async () => {
+    const app = await microsoft.app()
+    const resource = `users/${INFO}/mailFolders('Inbox')/messages`
+    const { id } = await subscribe({ resource }, app)
+    expect((await app.api('/subscriptions').get()).value).toHaveLength(1)
+    const delegate = await microsoft.client(ANNA, 'User.Read Mail.Read.Shared')
+    expect((await refusalOf(delegate.api(`/subscriptions/${id}`).get())).status).toBe(404)
+    await deliver(INFO)
+    await expect.poll(() => endpoint.items()[0]?.subscriptionId).toBe(id)
+    await microsoft.control('mailbox', { account: INFO, closedToApps: true })
+    expect(await refusalOf(subscribe({ resource }, app))).toMatchObject({ status: 403, code: 'ErrorAccessDenied' })
   })
 })
 
@@ -202,6 +247,30 @@ describe('notifications', () => {
     await expect.poll(async () => (await microsoft.control('state')).notifications.outstanding).toBe(0)
   })
 
+  it('come again where no answer comes in time, until their time is over', async () => {
+    await settings({ deadline: 100, minBackoff: 20, gather: 1 })
+    endpoint.told.delay = 300
+    await subscribe()
+    await deliver()
+    const counts = async () => (await microsoft.control('state')).notifications
+    await expect.poll(async () => (await counts()).retried).toBeGreaterThan(0)
+    expect(await counts()).toMatchObject({ outstanding: 1, lost: 0 })
+    await microsoft.control('clock', { advance: 4 * 60 * MINUTE + 1 })
+    await expect.poll(async () => (await counts()).outstanding, { timeout: 5_000 }).toBe(0)
+    expect(await counts()).toMatchObject({ lost: 1 })
+  })
+
+  it.each([400, 413, 500])('that are answered with %i come again whole, neighbours and all', async (status) => {
+    await settings({ minBackoff: 20, gather: 50 })
+    endpoint.told.status = status
+    await subscribe()
+    await Promise.all([deliver(), deliver()])
+    await expect.poll(() => endpoint.posts.length).toBeGreaterThan(1)
+    endpoint.told.status = 202
+    await expect.poll(async () => (await microsoft.control('state')).notifications.outstanding).toBe(0)
+    expect(new Set(endpoint.items().map(({ resourceData }) => resourceData.id)).size).toBe(2)
+  })
+
   it('come late to a slow endpoint, and not at all to a slower one', async () => {
     await settings({ slowAfter: 250, slowDelay: 200, gather: 1 })
     await subscribe()
@@ -220,6 +289,8 @@ describe('notifications', () => {
     expect(performance.now() - before).toBeGreaterThan(490)
     await deliver()
     expect(await counts()).toMatchObject({ lost: 1, outstanding: 0 })
+    await microsoft.control('clock', { advance: 10 * MINUTE })
+    expect(await answered(18)).toBe('normal')
   })
 
   it('may be dropped or doubled on the way', async () => {
@@ -263,6 +334,10 @@ describe('lifecycle', () => {
     await deliver()
     await expect.poll(() => endpoint.items().map(({ lifecycleEvent }) => lifecycleEvent)).toHaveLength(2)
     expect(endpoint.posts.every(({ path }) => path === '/lifecycle')).toBe(true)
+    expect(
+      schemas.problemOf('graph-v1', 'microsoft.graph.changeNotificationCollection', { value: endpoint.items() }),
+    ).toBeNull()
+    expect(endpoint.items().every((item) => item.clientState === 'a secret' && !('resource' in item))).toBe(true)
     await graph.api(`/subscriptions/${id}/reauthorize`).post({})
     await deliver()
     await expect.poll(() => endpoint.items().at(-1)?.changeType).toBe('created')

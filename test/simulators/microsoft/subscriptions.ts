@@ -40,7 +40,6 @@ const MINUTE = 60_000
 const LEAST_MINUTES = 45
 const MAX_CLIENT_STATE = 128
 const MAX_PER_MAILBOX = 1_000
-const HANDSHAKE_MS = 10_000
 
 export function createSubscriptions(graph: Graph, notifications: Notifications) {
   const { world, store } = graph
@@ -173,7 +172,7 @@ export function createSubscriptions(graph: Graph, notifications: Notifications) 
         method: 'POST',
         headers: { 'content-type': 'text/plain; charset=utf-8' },
         redirect: 'manual',
-        signal: AbortSignal.timeout(HANDSHAKE_MS),
+        signal: AbortSignal.timeout(notifications.settings.handshake),
       })
       const answer = await response.text()
       if (response.status !== 200) {

@@ -10,6 +10,8 @@ export type Contracts = {
   checkRequest(route: Route, request: SimRequest): { problem: string; answer: SimResponse } | null
   /** What is wrong with the answer, or null. */
   checkResponse(route: Route, response: SimResponse): string | null
+  /** Whether a route answers with bytes that nobody judges, so that a stream of them may stay one. */
+  isBytes?(route: Route): boolean
 }
 
 /** What a vendor brings: its routes, its contracts, and its words for injected trouble. */
@@ -45,7 +47,8 @@ export function createDispatch({ world, routes, contracts, refusal, spoil, canon
     const fault = takeFault(world, request)
     const refused = fault && refusal(fault, request)
     if (refused) return refused
-    const response = await settled(route, await route.handle(request, dispatch))
+    const handled = await route.handle(request, dispatch)
+    const response = contracts.isBytes?.(route) ? handled : await settled(route, handled)
     const problem = contracts.checkResponse(route, response)
     if (problem) {
       world.violate(`answer ${response.status} of ${name}: ${problem}`)
