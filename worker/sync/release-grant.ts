@@ -15,6 +15,7 @@ import { configOf, loadInbox, storedTokens } from './credentials'
 import { configuredGoogle } from './google-client'
 import { grantIssuer } from './grant-issuer'
 import type { MakeProvider } from './mailbox'
+import { subscriptionsInUse } from './subscribers'
 import { type Grant, grantOf } from './token-keeper'
 
 /** For each step, ms: a person waits. */
@@ -86,9 +87,12 @@ async function endPush(
   standing: Lease | null,
   token: TokenSource,
 ): Promise<void> {
-  if (microsoft && !standing) return
   const account = { ...(google && { google }), ...(microsoft && { microsoft }) }
-  const provider = deps.makeProvider(account, { since: Number.POSITIVE_INFINITY, token })
+  const provider = deps.makeProvider(account, {
+    since: Number.POSITIVE_INFINITY,
+    token,
+    subscriptionsInUse: (ids) => subscriptionsInUse(deps.system.d1, ids),
+  })
   try {
     await provider.push?.unsubscribe(standing)
   } finally {

@@ -96,6 +96,15 @@ describe('a subscription', () => {
     expect(steps().filter((step) => step === 'POST subscriptions')).toHaveLength(2)
   })
 
+  it('that is refused as a double is made although those that stand cannot be listed', async () => {
+    const { push } = open(({ method }, count) => {
+      if (method === 'DELETE') return deleted()
+      if (method === 'GET') return graphRefusal(500, 'x')
+      return count === 1 ? graphRefusal(409, 'Conflict') : created('new')
+    })
+    expect((await push.subscribe(lease('old'))).subscription?.id).toBe('new')
+  })
+
   it('stands although tidying up fails', async () => {
     const { push } = open(({ method }) => (method === 'POST' ? created('new') : graphRefusal(500, 'x')))
     expect((await push.subscribe(lease('old'))).subscription?.id).toBe('new')
@@ -114,6 +123,52 @@ describe('a subscription', () => {
     )
     await push.subscribe(null)
     expect(steps().filter((step) => step.startsWith('DELETE'))).toEqual(['DELETE subscriptions/ours'])
+  })
+
+  describe('that was forgotten', () => {
+    const LIST = 'https://graph.test/v1.0/subscriptions'
+    const forgotten = (id: string) => ({
+      id,
+      expirationDateTime: new Date(NOW).toISOString(),
+      notificationUrl: PUSH_URL,
+      resource: "me/mailFolders('Inbox')/messages",
+    })
+    /** `pages` of one subscription each, behind links to `origin`. */
+    const listing =
+      (pages: number, origin = 'https://graph.test'): Script =>
+      ({ method, url }) => {
+        if (method === 'POST') return created('new')
+        if (method === 'DELETE') return deleted()
+        const at = Number(url.searchParams.get('$skiptoken') ?? 0)
+        const next = at + 1 < pages ? { '@odata.nextLink': `${origin}/v1.0/subscriptions?$skiptoken=${at + 1}` } : {}
+        return json({ value: [forgotten(`s${at}`)], ...next })
+      }
+    const ended = (steps: string[]) => steps.filter((step) => step.startsWith('DELETE'))
+
+    it('is found behind the first page as well', async () => {
+      const { push, steps } = open(listing(3))
+      await push.subscribe(null)
+      expect(ended(steps())).toEqual(['DELETE subscriptions/s0', 'DELETE subscriptions/s1', 'DELETE subscriptions/s2'])
+    })
+
+    it('is looked for on some pages and not for ever', async () => {
+      const { push, asked } = open(listing(Number.POSITIVE_INFINITY))
+      expect((await push.subscribe(null)).subscription?.id).toBe('new')
+      expect(asked.filter(({ method }) => method === 'GET').length).toBeLessThanOrEqual(20)
+    })
+
+    it('is never looked for at another host', async () => {
+      const { push, asked } = open(listing(3, 'https://evil.test'))
+      expect((await push.subscribe(null)).subscription?.id).toBe('new')
+      expect(asked.every(({ url }) => url.host === 'graph.test')).toBe(true)
+      expect(asked.some(({ url }) => url.href === LIST)).toBe(true)
+    })
+
+    it('ends with the one that stands when the mailbox is let go', async () => {
+      const { push, steps } = open(listing(1))
+      await push.unsubscribe(lease('known'))
+      expect(ended(steps())).toEqual(['DELETE subscriptions/known', 'DELETE subscriptions/s0'])
+    })
   })
 
   it.each([
@@ -140,8 +195,10 @@ describe('a subscription', () => {
   })
 
   it('is ended once, and once more without harm', async () => {
-    const { push, steps } = open(() => graphRefusal(404, 'ResourceNotFound'))
+    const { push, steps } = open(({ method }) =>
+      method === 'GET' ? json({ value: [] }) : graphRefusal(404, 'ResourceNotFound'),
+    )
     await push.unsubscribe(lease('s1'))
-    expect(steps()).toEqual(['DELETE subscriptions/s1'])
+    expect(steps()).toEqual(['DELETE subscriptions/s1', 'GET subscriptions'])
   })
 })

@@ -4,6 +4,7 @@ import { newId } from '../../../worker/platform/ids'
 import { systemDb } from '../../../worker/platform/system-db'
 import { ProviderError, type TokenSource } from '../../../worker/providers/provider'
 import type { Connection } from '../../../worker/sync/credentials'
+import type { ProviderOptions } from '../../../worker/sync/mailbox'
 import { prepareRelease } from '../../../worker/sync/release-grant'
 import { fakeMailbox } from '../../support/fake-provider'
 import { fakeGoogle, givenGoogleInbox, googleSettings, liveTokens } from './google-rows'
@@ -159,8 +160,10 @@ describe('an inbox that lets go of its account', () => {
 })
 
 describe('a Microsoft inbox that lets go', () => {
-  async function connected(given: Parameters<typeof givenMicrosoftInbox>[0] = {}) {
-    const inbox = await givenMicrosoftInbox({ subscription: 'sub-1', ...given })
+  /** `others`: the subscriptions that Microsoft shows besides its own. */
+  async function connected(given: Parameters<typeof givenMicrosoftInbox>[0] = {}, others: string[] = []) {
+    const subscription = crypto.randomUUID()
+    const inbox = await givenMicrosoftInbox({ subscription, ...given })
     const microsoft = fakeMicrosoft(inbox.address)
     const happened: string[] = []
     const prepare = () =>
@@ -173,22 +176,24 @@ describe('a Microsoft inbox that lets go', () => {
           patience: 200,
           fetch: microsoft.fetch as typeof fetch,
           object: () => ({ stop: async () => void happened.push('stop checks') }),
-          makeProvider: (connection: Connection, { token }: { token: TokenSource }) => ({
+          makeProvider: (connection: Connection, { token, subscriptionsInUse }: ProviderOptions) => ({
             ...fakeMailbox().provider(),
             push: {
               subscribe: () => Promise.reject(new Error('nobody subscribes here')),
               renew: () => Promise.reject(new Error('nobody renews here')),
-              unsubscribe: async (standing) =>
-                void happened.push(
-                  `end ${standing?.subscription?.id} of ${connection.microsoft?.address} as ${await token()}`,
-                ),
+              unsubscribe: async (standing) => {
+                const id = standing?.subscription?.id ?? 'what was forgotten'
+                happened.push(`end ${id} of ${connection.microsoft?.address} as ${await token()}`)
+                const spared = await subscriptionsInUse?.(others)
+                for (const one of spared ?? ['nobody asked']) happened.push(`spare ${one}`)
+              },
             },
           }),
         },
         inbox.inboxId,
       )
     const wipe = () => env.DB.prepare('UPDATE inboxes SET credentials = NULL WHERE id = ?').bind(inbox.inboxId).run()
-    return { inbox, microsoft, happened, prepare, wipe }
+    return { inbox, microsoft, subscription, happened, prepare, wipe }
   }
 
   it('stops the checks and ends its own subscription; Microsoft takes no grant back', async () => {
@@ -196,7 +201,7 @@ describe('a Microsoft inbox that lets go', () => {
     const giveBack = await t.prepare()
     await t.wipe()
     await giveBack()
-    expect(t.happened).toEqual(['stop checks', `end sub-1 of ${t.inbox.address} as stored-access-m1`])
+    expect(t.happened).toEqual(['stop checks', `end ${t.subscription} of ${t.inbox.address} as stored-access-m1`])
     expect(t.microsoft.asked).toEqual([])
   })
 
@@ -213,12 +218,13 @@ describe('a Microsoft inbox that lets go', () => {
   )
 
   it('leaves alone what another inbox on the same mailbox has', async () => {
-    const other = await givenMicrosoftInbox({ subscription: 'sub-2' })
-    const t = await connected({ address: other.address })
+    const theirs = crypto.randomUUID()
+    const other = await givenMicrosoftInbox({ subscription: theirs })
+    const t = await connected({ address: other.address }, [theirs])
     const giveBack = await t.prepare()
     await t.wipe()
     await giveBack()
-    expect(t.happened.filter((step) => step.startsWith('end'))).toEqual([expect.stringContaining('end sub-1')])
+    expect(t.happened).toEqual(['stop checks', expect.stringContaining(`end ${t.subscription}`), `spare ${theirs}`])
   })
 
   it('that was connected to the same mailbox again meanwhile keeps its checks and its subscription', async () => {
@@ -227,12 +233,13 @@ describe('a Microsoft inbox that lets go', () => {
     expect(t.happened).toEqual([])
   })
 
-  it('without a subscription asks Microsoft nothing', async () => {
-    const inbox = await connected()
-    await env.DB.prepare('UPDATE inboxes SET graph_subscription_id = NULL WHERE id = ?').bind(inbox.inbox.inboxId).run()
-    const giveBack = await inbox.prepare()
-    await inbox.wipe()
+  it('without a known subscription ends what was given while it let go', async () => {
+    const t = await connected({ tokens: liveTokens('m2') })
+    await env.DB.prepare('UPDATE inboxes SET graph_subscription_id = NULL WHERE id = ?').bind(t.inbox.inboxId).run()
+    const giveBack = await t.prepare()
+    await t.wipe()
     await giveBack()
-    expect(inbox.happened).toEqual(['stop checks'])
+    const end = `end what was forgotten of ${t.inbox.address} as stored-access-m2`
+    expect(t.happened).toEqual(['stop checks', end])
   })
 })

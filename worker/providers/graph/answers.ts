@@ -48,4 +48,6 @@ export const Subscription = z.object({
   notificationUrl: z.string().nullish(),
   resource: z.string().nullish(),
 })
+export type Subscription = z.infer<typeof Subscription>
 export const SubscriptionList = z.object({ value: z.array(Subscription), '@odata.nextLink': Link.optional() })
+export type SubscriptionList = z.infer<typeof SubscriptionList>

@@ -4,7 +4,7 @@ import { newToken } from '../../platform/ids'
 import type { Lease, PushCapable } from '../provider'
 import { ProviderError } from '../provider'
 import { Subscription, SubscriptionList } from './answers'
-import type { GraphClient, GraphMailbox } from './client'
+import type { Call, GraphClient, GraphMailbox } from './client'
 import type { GraphLimits } from './limits'
 
 export type SubscriptionDeps = {
@@ -29,7 +29,8 @@ export function subscriptionsOf(deps: SubscriptionDeps, config: SubscriptionConf
     },
     renew: (standing) => renew(deps, config, standing),
     async unsubscribe(standing) {
-      if (standing?.subscription) return remove(standing.subscription.id)
+      if (standing?.subscription) await remove(standing.subscription.id)
+      // One that was given while somebody let go of the mailbox is known to nobody.
       await removeOrphans(deps, config, null)
     },
   }
@@ -60,7 +61,7 @@ async function replacing(deps: SubscriptionDeps, config: SubscriptionConfig, old
   } catch (error) {
     if (!(error instanceof ProviderError) || error.code !== 'graph_conflict') throw error
     if (old !== undefined) await removeOne(deps.client, old)
-    await removeOrphans(deps, config, null)
+    await tolerant(() => removeOrphans(deps, config, null))
     return create(deps, config)
   }
 }
@@ -170,8 +171,7 @@ async function removeOne(client: GraphClient, id: string): Promise<void> {
  */
 async function removeOrphans(deps: SubscriptionDeps, config: SubscriptionConfig, kept: Lease | null): Promise<void> {
   const resource = resourceOf(config.mailbox).toLowerCase()
-  const { value } = await deps.client.call(SubscriptionList, { root: 'subscriptions' })
-  const ours = value.filter(
+  const ours = (await listed(deps)).filter(
     (one) =>
       one.notificationUrl === config.notificationUrl &&
       one.resource?.replace(/^\//, '').toLowerCase() === resource &&
@@ -180,6 +180,21 @@ async function removeOrphans(deps: SubscriptionDeps, config: SubscriptionConfig,
   const used = await deps.subscriptionsInUse?.(ours.map(({ id }) => id))
   for (const { id } of ours) if (!used?.has(id)) await removeOne(deps.client, id)
 }
+
+/** The subscriptions that Graph shows to whoever asks, its pages one after another. */
+async function listed({ client }: SubscriptionDeps): Promise<Subscription[]> {
+  const found: Subscription[] = []
+  let call: Call | null = { root: 'subscriptions' }
+  for (let page = 0; call !== null && page < PAGES; page++) {
+    const { value, '@odata.nextLink': link }: SubscriptionList = await client.call(SubscriptionList, call)
+    found.push(...value)
+    call = link === undefined ? null : { link }
+  }
+  return found
+}
+
+/** An app that opens mailboxes by itself is shown those of all of them; those behind the last page end by themselves. */
+const PAGES = 20
 
 /** Tidying up never takes away what stands. */
 async function tolerant(work: () => Promise<void>): Promise<void> {
