@@ -18,6 +18,7 @@ export type InboxState = {
   cursor: Cursor | null
   /** when this mailbox was connected first */
   startedAt: number
+  /** when it was read to its end last */
   lastSuccessAt: number | null
   health: Health
   agenda: Agenda
@@ -141,7 +142,8 @@ export function ended(
     ...state,
     active: !verdict.pause,
     health: verdict.health,
-    lastSuccessAt: verdict.reached ? now : state.lastSuccessAt,
+    // What is not read yet may be older than any margin.
+    lastSuccessAt: verdict.reached && !times.more ? now : state.lastSuccessAt,
     // A fetch job may have been asked for patience while the check went well.
     notBefore: verdict.rateLimited ? Math.max(due, state.notBefore) : state.notBefore,
     throttle: verdict.rateLimited ? verdict.detail : state.throttle,
@@ -179,5 +181,8 @@ export function sinceOf(state: InboxState, importDays: number): number {
   // Never behind what the first listing wanted: mail that nobody asked to import would become tickets.
   const wanted = state.startedAt - importDays * DAY
   if (state.lastSuccessAt !== null) return Math.max(state.lastSuccessAt - MARGIN, wanted - IN_TRANSIT)
-  return importDays === 0 ? Number.POSITIVE_INFINITY : wanted
+  if (importDays > 0) return wanted
+  // What came since the connect is new, also where the first look comes late.
+  const late = state.cursor !== null || state.health.failures > 0
+  return late ? wanted - IN_TRANSIT : Number.POSITIVE_INFINITY
 }

@@ -179,6 +179,26 @@ describe('how far back a first listing reaches', () => {
     expect(sinceOf({ ...connected, lastSuccessAt: NOW + 50 * DAY }, 0)).toBe(NOW + 43 * DAY)
   })
 
+  it('is everything that is wanted while the mailbox was never read to its end, however long that takes', () => {
+    const times = { now: NOW + 5 * DAY, fallback: NOW + 6 * DAY }
+    const reading = ended(begun(connected, times.fallback), success, { ...times, more: true })
+    expect(sinceOf({ ...reading, cursor: 'half-way' }, 30)).toBe(NOW - 30 * DAY)
+    const gap = { ...connected, cursor: 'old', lastSuccessAt: NOW }
+    const resync = ended(begun(gap, times.fallback), success, { ...times, more: true })
+    expect(sinceOf(resync, 30)).toBe(NOW - 7 * DAY)
+    expect(sinceOf(ended(resync, success, { ...times, more: false }), 30)).toBe(NOW - 2 * DAY)
+  })
+
+  it('misses nothing since the connect where the first look failed, or its place was lost before the end', () => {
+    const failed = ended(begun(connected, NOW), afterFailure(HEALTHY, throttle, { interval: 1, now: NOW, random: 0 }), {
+      now: NOW,
+      fallback: NOW,
+      more: false,
+    })
+    expect(sinceOf(failed, 0)).toBe(NOW - 10 * 60_000)
+    expect(sinceOf({ ...connected, cursor: 'half-way' }, 0)).toBe(NOW - 10 * 60_000)
+  })
+
   it('never imports what nobody asked for, when a cursor is lost soon after the connect', () => {
     const soon = { ...connected, lastSuccessAt: NOW + 3_600_000 }
     expect(sinceOf(soon, 0)).toBeGreaterThan(NOW - 3_600_000)
