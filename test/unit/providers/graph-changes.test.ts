@@ -193,6 +193,25 @@ describe('a first listing', () => {
   })
 })
 
+describe('a delta that is begun', () => {
+  const begunAt = async (since: number) => {
+    const { provider, asked } = open(mailbox({ inbox: [], sentitems: [] }), { since })
+    await provider.changes(null, 10)
+    return asked[0]?.url.searchParams.get('$filter')
+  }
+  const DAY = 24 * HOUR
+
+  it('reaches back as far as the listing, so that wanted mail is told of when it is rescued later; at most a week', async () => {
+    expect(await begunAt(NOW - 5 * DAY)).toBe(`receivedDateTime ge ${iso(NOW - 5 * DAY)}`)
+    expect(await begunAt(NOW - 30 * DAY)).toBe(`receivedDateTime ge ${iso(NOW - 7 * DAY)}`)
+  })
+
+  it('reaches back two days where nothing old is wanted, for clocks that differ', async () => {
+    for (const since of [NOW - HOUR, Number.POSITIVE_INFINITY])
+      expect(await begunAt(since)).toBe(`receivedDateTime ge ${iso(NOW - 2 * DAY)}`)
+  })
+})
+
 describe('a mailbox', () => {
   it.each(['shared', 'app'] as const)(
     'of the kind %s is asked below its own address, never below /me',
@@ -310,6 +329,38 @@ describe('a delta', () => {
     expect((await failing(readAll(provider, cursor))).code).toBe('graph_no_progress')
     const silent = open(inboxAnswers(() => page([])))
     expect((await failing(silent.provider.changes(cursor, 10))).code).toBe('graph_no_link')
+  })
+
+  it('that tells the same mail behind the same next page for ever has expired: no loop, and a listing finds the rest', async () => {
+    const cursor = await atRest()
+    const stuck = inboxAnswers(() => page([{ id: 'again', at: NOW }], { next: `${INBOX_LINK}?$skiptoken=same` }))
+    const { provider, asked } = open(stuck)
+    const first = await provider.changes(cursor, 10)
+    expect(first.refs.map(idOf)).toEqual(['again'])
+    expect((await failing(readAll(provider, first.next))).kind).toBe('cursor_expired')
+    expect(asked.length).toBeLessThan(10)
+  })
+
+  it('that does so a moment after it was begun is trouble of the moment: a listing would only end here again', async () => {
+    const { provider: begun } = open(mailbox({ inbox: [], sentitems: [] }))
+    const { next } = await begun.changes(null, 10)
+    const { inbox, ...rest } = next as { inbox: object }
+    const cursor = { ...rest, inbox: { ...inbox, takenAt: NOW } }
+    const stuck = inboxAnswers(() => page([{ id: 'again', at: NOW }], { next: `${INBOX_LINK}?$skiptoken=same` }))
+    const { provider } = open(stuck)
+    const first = await provider.changes(cursor, 10)
+    expect((await failing(provider.changes(first.next, 10))).kind).toBe('transient')
+  })
+
+  it('that tells more than a filtered delta can has expired before its last page', async () => {
+    const cursor = await atRest()
+    let pages = 0
+    const endless = inboxAnswers(() =>
+      page([{ id: `m${++pages}`, at: NOW }], { next: `${INBOX_LINK}?$skiptoken=${pages}` }),
+    )
+    const { provider } = open(endless, { limits: { round: 20 } })
+    expect((await failing(readAll(provider, cursor))).kind).toBe('cursor_expired')
+    expect(pages).toBe(21)
   })
 
   it.each(['@odata.nextLink', '@odata.deltaLink'])(

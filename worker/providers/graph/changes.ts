@@ -163,24 +163,31 @@ async function delta(deps: ChangesDeps, folder: Delta): Promise<Delta> {
   const { next, end } = linksOf(deps, page)
   const seen = folder.seen + page.value.length
   // More may have happened than a filtered delta tells.
-  if (next === null && seen > deps.limits.round)
+  if (seen > deps.limits.round)
     throw new ProviderError('cursor_expired', 'graph_delta_full', 'More has changed than Microsoft lists at once.')
+  // The same page for ever: what else there is, a listing by date finds.
+  if (next === folder.link && page.value.length > 0)
+    throw unlessRecent(deps, folder, new ProviderError('cursor_expired', 'graph_delta_stuck', DELTA_STUCK))
   const pending = entriesOf(page)
-  if (next !== null) return { mode: 'delta', link: next, rest: false, pending, seen, takenAt: null }
+  if (next !== null) return { mode: 'delta', link: next, rest: false, pending, seen, takenAt: folder.takenAt }
   return { mode: 'delta', link: end, rest: true, pending, seen: 0, takenAt: null }
 }
 
-/** A position that was taken a moment ago is not too old: listing everything again would only end here again. */
-async function asKept(deps: ChangesDeps, { link, takenAt }: Delta): Promise<MessagePage> {
+async function asKept(deps: ChangesDeps, folder: Delta): Promise<MessagePage> {
   try {
-    return await ask(deps, { link })
+    return await ask(deps, { link: folder.link })
   } catch (error) {
-    if (!(error instanceof ProviderError) || error.kind !== 'cursor_expired') throw error
-    if (takenAt === null || deps.clock() - takenAt >= deps.limits.recent) throw error
-    throw new ProviderError('transient', 'graph_delta_refused', DELTA_REFUSED, { cause: error })
+    throw error instanceof ProviderError && error.kind === 'cursor_expired' ? unlessRecent(deps, folder, error) : error
   }
 }
 
+/** A position that was taken a moment ago is not too old: listing everything again would only end here again. */
+function unlessRecent({ clock, limits }: ChangesDeps, { takenAt }: Delta, expired: ProviderError): ProviderError {
+  if (takenAt === null || clock() - takenAt >= limits.recent) return expired
+  return new ProviderError('transient', 'graph_delta_refused', DELTA_REFUSED, { cause: expired })
+}
+
+const DELTA_STUCK = 'Microsoft lists the same changes over and over.'
 const DELTA_REFUSED = 'Microsoft refuses to list changes since a moment that it has just named itself.'
 
 function ask({ client, limits }: ChangesDeps, call: Call): Promise<MessagePage> {

@@ -75,7 +75,8 @@ export function parseCursor(value: unknown): GraphCursor | null {
 
 /** The cursor that reads everything since a time, ms; Infinity: nothing that is there already. `overlap` ms. */
 export function startOf(since: number, now: number, overlap: number): GraphCursor {
-  const begin: Begin = { mode: 'begin', from: now - overlap, link: null, passed: 0 }
+  const from = Math.min(now - overlap, Math.max(since, now - REACH))
+  const begin: Begin = { mode: 'begin', from, link: null, passed: 0 }
   return {
     version: 1,
     since: Number.isFinite(since) ? Math.max(0, since) : null,
@@ -84,6 +85,9 @@ export function startOf(since: number, now: number, overlap: number): GraphCurso
     turn: 'inbox',
   }
 }
+
+/** Mail that is wanted is told of although it comes out of the junk folder this long after it was received, ms. */
+const REACH = 7 * 86_400_000
 
 const ROLES: Record<FolderName, MailRole | null> = { inbox: null, sentitems: 'sent' }
 
