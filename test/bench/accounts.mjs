@@ -18,6 +18,7 @@ const INBOXES = 200
  * @property {(options: object) => Promise<object>} connect makes and connects an inbox
  * @property {string} domain where the simulator takes further accounts
  * @property {string} announcements the control that holds and releases announcements
+ * @property {boolean} [timed] whether the simulator tells how long each of its announcements took to be answered
  * @property {[string, string]} forge control and variant that send one announcement on purpose
  */
 
@@ -199,9 +200,24 @@ export async function many(vendor, row) {
       'none lost, doubled or crossed',
       tickets.length === INBOXES && crossed.length === 0,
     )
+    if (vendor.timed) await answers(control, row)
   } finally {
     await app.dispose()
   }
+}
+
+/** How long the POSTs of such a burst took to be answered, each about many inboxes of both tenants. */
+async function answers(control, row) {
+  const { notifications } = await control('state')
+  const posts = notifications.deliveries.filter(({ items, status }) => items > 1 && status !== null)
+  const times = posts.map(({ ms }) => ms)
+  const items = posts.reduce((sum, post) => sum + post.items, 0)
+  row(
+    'their announcements, several inboxes a POST, answered',
+    `p50 ${percentile(times, 50)} ms, slowest ${Math.max(...times)} ms (${posts.length} POSTs, ${items} announcements)`,
+    'under 100 ms',
+    posts.length > 0 && Math.max(...times) < 100 && posts.every(({ status }) => status === 202),
+  )
 }
 
 /** 34 MB on the wire: what the providers take at most. */

@@ -10,6 +10,7 @@ const MICROSOFT = {
   control: (app) => simulatorControl(app.microsoftUrl),
   connect: connectMicrosoft,
   announcements: 'notifications',
+  timed: true,
   forge: ['subscriptions/forge', 'unknown_subscription'],
 }
 
