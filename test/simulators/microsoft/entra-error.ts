@@ -40,6 +40,15 @@ const CODES: Record<number, { error: string; text: string; status?: number; sube
     error: 'invalid_request',
     text: "Application '{}'({}) is not configured as a multi-tenant application. Usage of the /common endpoint is not supported for such apps created after '10/15/2018'. Use a tenant-specific endpoint or configure the application to be multi-tenant.",
   },
+  50105: {
+    error: 'interaction_required',
+    text: "Your administrator has configured the application {} to block users unless they are specifically granted ('assigned') access to the application.",
+  },
+  53000: {
+    error: 'interaction_required',
+    text: 'Your device is required to be compliant to access this resource.',
+    suberror: 'message_only',
+  },
   53003: {
     error: 'interaction_required',
     text: 'Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.',
