@@ -131,10 +131,9 @@ export function afterThrottle(
   context: { now: number; random: number },
 ): { until: number; detail: StatusDetail } {
   const { now, random } = context
+  // "Now" is no time to wait for.
   const wait =
-    failure.retryAfter === null
-      ? Math.max(PATIENCE, backoff(health.fetchFailures, PATIENCE, MAX_DELAY, random))
-      : patience(failure, random)
+    patience(failure, random) || Math.max(PATIENCE, backoff(health.fetchFailures, PATIENCE, MAX_DELAY, random))
   return { until: now + wait, detail: throttleDetail(failure, now + wait) }
 }
 

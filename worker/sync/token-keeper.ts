@@ -32,7 +32,8 @@ export type MicrosoftGrant = { vendor: 'microsoft' } & MicrosoftConfig
 export type TokenKeeper = {
   /**
    * A token that is good for another minute and is not `refused`, the one a provider has just turned down. Throws ProviderError:
-   * `auth_revoked` once the grant is gone (codes oauth_refresh_failed, oauth_client_changed), `transient` for all that may pass.
+   * `auth_revoked` once the grant is gone (codes oauth_refresh_failed, oauth_client_changed), `rate_limited` where its authority asks for
+   * patience, `transient` for all else that may pass.
    */
   accessToken(inboxId: string, refused?: string): Promise<string>
 }
@@ -116,11 +117,15 @@ async function judged<T>(asking: Promise<T>): Promise<T> {
     return await asking
   } catch (error) {
     if (!(error instanceof OAuthFailure)) throw error
-    const { terminal, code, message, hint, retryAfter } = error
+    const { terminal, code, message, hint, reason, retryAfter } = error
     if (terminal) throw new ProviderError('auth_revoked', code, message, { hint: hint ?? 'Reconnect the account.' })
-    throw new ProviderError('transient', code, message, { retryAfter, hint })
+    if (reason === 'http_429' || retryAfter !== undefined)
+      throw new ProviderError('rate_limited', 'oauth_rate_limited', SLOW_DOWN, { retryAfter })
+    throw new ProviderError('transient', code, message, { hint })
   }
 }
+
+const SLOW_DOWN = 'The sign-in service asks us to slow down.'
 
 /** A token, or why there is none, as data: classes of errors do not survive the border of an object. */
 export type TokenAnswer = { token: string } | { failure: Failure }

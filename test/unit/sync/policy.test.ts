@@ -111,6 +111,8 @@ describe('a provider that asks us to slow down', () => {
     const unnamed = failure('rate_limited')
     const health = afterFetch(afterFetch(HEALTHY, { received: 0, failure: unnamed }), { received: 0, failure: unnamed })
     expect(afterThrottle(health, unnamed, { now: 0, random: 0.5 }).until).toBe(2 * MINUTE)
+    const now = failure('rate_limited', { retryAfter: 0 })
+    expect(afterThrottle(health, now, { now: 0, random: 0.5 }).until).toBe(2 * MINUTE)
   })
 })
 

@@ -2,8 +2,10 @@ import { env, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, it } from 'vitest'
 import type { OAuthTokens } from '../../../worker/contract/inboxes'
 import { type Env, settingsOf } from '../../../worker/env'
+import { OAuthFailure } from '../../../worker/providers/oauth'
 import { grantIssuer } from '../../../worker/sync/grant-issuer'
 import type { InboxObject } from '../../../worker/sync/inbox-object'
+import type { InboxState } from '../../../worker/sync/inbox-state'
 import { tokenKeeper } from '../../../worker/sync/token-keeper'
 import { fakeMailbox } from '../../support/fake-provider'
 import { tokensOf } from './google-rows'
@@ -240,7 +242,6 @@ describe("Entra's errors", () => {
     ['a transient error', () => refused(90033, 'temporarily_unavailable', 503)],
     ['a transient error under an OAuth name that would end it', () => refused(90033)],
     ['a number nobody here knows', () => refused(999999)],
-    ['a throttle', () => refused(90055, 'invalid_request', 429)],
     ['a bad gateway', () => new Response('<html>', { status: 502 })],
     ['a firewall', () => new Response('<html>', { status: 403 })],
     ['no such page', () => new Response('', { status: 404 })],
@@ -257,9 +258,18 @@ describe("Entra's errors", () => {
     expect(await answering(() => refused(code))).toMatchObject({ hint: expect.stringContaining(words) })
   })
 
-  it('a throttle is waited for as long as it says', async () => {
-    const answer = () => new Response('{}', { status: 429, headers: { 'retry-after': '7' } })
-    expect(await answering(answer)).toMatchObject({ kind: 'transient', retryAfter: 7_000 })
+  it.each([429, 503])(
+    'a throttle (%i) is waited for as long as it says, in seconds or until a date',
+    async (status) => {
+      const saying = (value: string) => () => new Response('{}', { status, headers: { 'retry-after': value } })
+      expect(await answering(saying('7'))).toMatchObject({ kind: 'rate_limited', retryAfter: 7_000 })
+      const date = new Date(NOW + 90_000).toUTCString()
+      expect(await answering(saying(date))).toMatchObject({ kind: 'rate_limited', retryAfter: 90_000 })
+    },
+  )
+
+  it('a throttle that names no time is one all the same', async () => {
+    expect(await answering(() => refused(90055, 'invalid_request', 429))).toMatchObject({ kind: 'rate_limited' })
   })
 
   it("an app's own access that is refused for a bad secret may pass as well", async () => {
@@ -295,6 +305,41 @@ describe('an app that speaks for itself', () => {
 })
 
 describe('in the middle of reading', () => {
+  it('a throttled token endpoint is left alone until its time, whoever pokes, and is no error of the inbox', async () => {
+    const inbox = await givenMicrosoftInbox({ tokens: { ...live, expiresAt: 1 } })
+    const stub = env.INBOX.get(env.INBOX.idFromName(inbox.inboxId))
+    let asked = 0
+    await runInDurableObject<InboxObject, void>(stub, (object) => {
+      object.refresh = async () => {
+        asked++
+        throw new OAuthFailure('oauth_unreachable', 'No answer.', { reason: 'http_429', retryAfter: 600_000 })
+      }
+      object.makeProvider = (_connection, { token }) => ({
+        ...fakeMailbox().provider(),
+        changes: async () => ({ refs: [], next: await token(), more: false }),
+      })
+    })
+    await stub.start({ tenantId: inbox.tenantId, inboxId: inbox.inboxId }, { newMailbox: false })
+    for (let n = 0; n < 4; n++)
+      expect(await stub.syncNow()).toMatchObject({ failure: { kind: 'rate_limited', code: 'oauth_rate_limited' } })
+    const before = asked
+    await stub.poke(undefined, { push: true })
+    const { agenda } = await runInDurableObject<InboxObject, InboxState>(stub, (object) => object.state())
+    expect(agenda.sync).toBeGreaterThan(Date.now() + 590_000)
+    expect(asked).toBe(before)
+    const row = await env.DB.prepare(
+      'SELECT status, status_detail AS detail, paused_at AS paused FROM inboxes WHERE id = ?',
+    )
+      .bind(inbox.inboxId)
+      .first<{ status: string; detail: string; paused: number | null }>()
+    expect(row).toMatchObject({ status: 'connected', paused: null })
+    expect(JSON.parse(row?.detail ?? '')).toMatchObject({
+      action: 'wait',
+      until: expect.any(String),
+      message: expect.stringContaining('Throttled until'),
+    })
+  })
+
   it('an archived profile pauses the inbox, whose words ask for a reconnect', async () => {
     const inbox = await givenMicrosoftInbox({ tokens: { ...live, expiresAt: Date.now() + 3_600_000 } })
     const stub = env.INBOX.get(env.INBOX.idFromName(inbox.inboxId))

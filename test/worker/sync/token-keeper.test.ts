@@ -262,15 +262,26 @@ describe('a refresh that fails', () => {
     })
   })
 
-  it.each(['oauth_unreachable', 'oauth_refused'] as const)(
-    'otherwise (%s) may pass, and waits as asked',
-    async (code) => {
-      const t = await setUp()
-      t.world.refresh = () => Promise.reject(new OAuthFailure(code, 'Away.', { retryAfter: 5_000 }))
-      expect(await errorOf(t.ask())).toMatchObject({ kind: 'transient', code, retryAfter: 5_000 })
-      expect(await t.stored()).toEqual(stale)
-    },
-  )
+  it.each(['oauth_unreachable', 'oauth_refused'] as const)('otherwise (%s) may pass', async (code) => {
+    const t = await setUp()
+    t.world.refresh = () => Promise.reject(new OAuthFailure(code, 'Away.'))
+    expect(await errorOf(t.ask())).toMatchObject({ kind: 'transient', code })
+    expect(await t.stored()).toEqual(stale)
+  })
+
+  it.each<[string, { reason?: string; retryAfter?: number }]>([
+    ['names a time to wait', { reason: 'http_503', retryAfter: 5_000 }],
+    ['says too many requests', { reason: 'http_429' }],
+  ])('because the authority %s is a throttle and nothing against the grant', async (_what, options) => {
+    const t = await setUp()
+    t.world.refresh = () => Promise.reject(new OAuthFailure('oauth_unreachable', 'Away.', options))
+    expect(await errorOf(t.ask())).toMatchObject({
+      kind: 'rate_limited',
+      code: 'oauth_rate_limited',
+      retryAfter: options.retryAfter,
+    })
+    expect(await t.stored()).toEqual(stale)
+  })
 })
 
 describe("with Google's client of this deployment", () => {
