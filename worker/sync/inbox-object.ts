@@ -9,7 +9,7 @@ import { type InboxRow, pushPaceSeconds } from '../platform/inbox-answer'
 import { jobSender } from '../platform/jobs'
 import { log } from '../platform/log'
 import { ProviderError, type Quota } from '../providers/provider'
-import { drop, dueTasks, nextAlarm, plan } from './agenda'
+import { drop, dueTasks, nextAlarm } from './agenda'
 import type { FetchOutcome, FetchSlots } from './fetch-job'
 import { freeSlot, limitSlots, noSlots, takeSlot } from './fetch-slots'
 import { grantIssuer } from './grant-issuer'
@@ -24,6 +24,8 @@ import {
   type Owner,
   poked,
   pushOffered,
+  renewalBegun,
+  renewalEnded,
   renewalShown,
   renewalWanted,
   sinceOf,
@@ -37,7 +39,7 @@ import { type MakeProvider, type OpenedMailbox, openMailbox, realProvider } from
 import { runPass } from './pass'
 import { afterFailure, afterFetch, afterSuccess, afterThrottle, type Failure, failureOf } from './policy'
 import { renewPush } from './push-renewal'
-import { afterCheck, announced, checkAgainAt, modeOf, type PushState, pushColumns, renewalDelay } from './push-state'
+import { afterCheck, announced, checkAgainAt, modeOf, type PushState, pushColumns } from './push-state'
 import { quotaBook } from './quota-book'
 import { singleFlight } from './single-flight'
 import { subscriptionsInUse } from './subscribers'
@@ -300,7 +302,9 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     const { owner } = state
     if (!owner || !state.active) return
     const askedAt = systemClock()
-    await this.#save({ ...state, agenda: plan(state.agenda, 'renew', askedAt + RENEWAL_TIME) })
+    if (askedAt < state.notBefore) return this.#save(renewalBegun(state, state.notBefore))
+    const fallback = askedAt + RENEWAL_TIME
+    await this.#save(renewalBegun(state, fallback))
     const db = tenantDb(this.env.DB, owner.tenantId)
     const change = await renewPush(() => this.#open(db, owner, () => Number.POSITIVE_INFINITY), state.push, askedAt)
     const before = this.#load()
@@ -308,11 +312,13 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     if (change === null) return this.#save({ ...before, agenda: drop(before.agenda, 'renew') })
     const now = systemClock()
     const push = change(before.push)
-    const renewAt = now + renewalDelay(push, now, Math.random())
-    await this.#save({ ...before, push, agenda: plan(before.agenda, 'renew', renewAt) })
+    await this.#save({ ...before, push })
+    // As long as the row does not show it nobody recognises an announcement: the fallback tries again.
     await mirrorPush(db, owner.inboxId, pushColumns(push, now))
     const after = this.#load()
-    if (after.generation === state.generation) await this.#save(renewalShown(after, systemClock()))
+    if (after.generation !== state.generation) return
+    const shownAt = systemClock()
+    await this.#save(renewalShown(renewalEnded(after, { now: shownAt, fallback, random: Math.random() }), shownAt))
   }
 
   /** The fetch job that had to wait for its provider. */

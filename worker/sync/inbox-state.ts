@@ -3,7 +3,7 @@ import type { StatusDetail } from '../contract/inboxes'
 import type { Cursor } from '../providers/provider'
 import { type Agenda, advance, drop, plan } from './agenda'
 import { HEALTHY, type Health, type Verdict } from './policy'
-import { NO_PUSH, type PushState, recognisable, removed, unproven } from './push-state'
+import { NO_PUSH, type PushState, recognisable, removed, renewalDelay, unproven } from './push-state'
 
 export type Owner = { tenantId: string; inboxId: string }
 /** Times are ms since the epoch. */
@@ -94,7 +94,7 @@ export function pushOffered(state: InboxState, offered: boolean, now: number): I
     return { ...state, push, agenda: drop(state.agenda, 'renew') }
   }
   if (state.push.subscribedAt !== null || state.agenda.renew !== undefined) return state
-  return { ...state, agenda: plan(state.agenda, 'renew', now) }
+  return { ...state, agenda: plan(state.agenda, 'renew', Math.max(now, state.notBefore)) }
 }
 
 /** The sweeper sees no standing order for push, or one that is running out: asks for it now, unless that is being tried again already. */
@@ -107,11 +107,31 @@ export function lapsing(state: InboxState, now: number): InboxState {
   return renewalWanted(state, now)
 }
 
-/** The provider wants its standing order renewed now, or (`ended`) has ended it. */
+/** The provider wants its standing order renewed now, or (`ended`) has ended it. Where it asked for patience, that comes first. */
 export function renewalWanted(state: InboxState, now: number, ended = false): InboxState {
   if (!state.active) return state
   const push = ended ? removed(state.push) : state.push
-  return { ...state, push, agenda: advance(state.agenda, 'renew', now) }
+  const due = Math.max(now, state.notBefore, push.retryAt ?? 0)
+  return { ...state, push, agenda: advance(state.agenda, 'renew', due) }
+}
+
+/** A renewal begins. The agenda names the next try already, in case this one dies. */
+export function renewalBegun(state: InboxState, fallback: number): InboxState {
+  return { ...state, agenda: plan(state.agenda, 'renew', fallback) }
+}
+
+/**
+ * A renewal has ended. `fallback` is what `renewalBegun` had planned: an earlier time is somebody who wanted another one meanwhile, and is
+ * kept where this one succeeded.
+ */
+export function renewalEnded(
+  state: InboxState,
+  { now, fallback, random }: { now: number; fallback: number; random: number },
+): InboxState {
+  const regular = now + renewalDelay(state.push, now, random)
+  const planned = state.agenda.renew ?? regular
+  const due = state.push.failures === 0 && planned < fallback ? Math.min(planned, regular) : regular
+  return { ...state, agenda: plan(state.agenda, 'renew', due) }
 }
 
 /** The row shows a standing order that was renewed: announcements are recognised from now on, and what came before was missed. */

@@ -36,8 +36,9 @@ export async function renewPush(
     }
   } catch (error) {
     log.warn('inbox.push', { error })
-    const { message, hint } = failureOf(error)
-    return (current) => refused(known(current), [message, hint].filter(Boolean).join(' '))
+    const { message, hint, retryAfter } = failureOf(error)
+    const retryAt = retryAfter === null ? null : askedAt + retryAfter
+    return (current) => refused(known(current), [message, hint].filter(Boolean).join(' '), retryAt)
   }
 }
 

@@ -17,6 +17,8 @@ export type PushState = {
   problem: string | null
   /** failed attempts in a row */
   failures: number
+  /** the provider wants no further attempt before this */
+  retryAt: number | null
   /** when the last check that read to the end began: mail found after it is newer than this */
   readAt: number | null
   /** what names the standing order in announcements and proves them; outlives it, so that it can be ended */
@@ -34,6 +36,7 @@ export const NO_PUSH: PushState = {
   suspectAt: null,
   problem: null,
   failures: 0,
+  retryAt: null,
   readAt: null,
   subscription: null,
   handshake: false,
@@ -70,6 +73,7 @@ export function subscribed(push: PushState, lease: Lease, askedAt: number): Push
     suspectAt: null,
     problem: null,
     failures: 0,
+    retryAt: null,
     subscription: lease.subscription ?? null,
     handshake: lease.proven === true,
     heardFrom: null,
@@ -92,14 +96,15 @@ export function leaseOf({ expiresAt, subscription }: PushState): Lease | null {
   return expiresAt === null ? null : { expiresAt }
 }
 
-/** The standing order was prolonged; what it has proven stays. */
+/** The standing order was prolonged; what it has proven stays. One that the provider has ended meanwhile is not revived by that. */
 export function renewed(push: PushState, lease: Lease): PushState {
-  return { ...push, expiresAt: lease.expiresAt, problem: null, failures: 0 }
+  const expiresAt = push.subscribedAt === null ? null : lease.expiresAt
+  return { ...push, expiresAt, problem: null, failures: 0, retryAt: null }
 }
 
-/** The provider gave none. One that still stands goes on. */
-export function refused(push: PushState, problem: string): PushState {
-  return { ...push, problem, failures: push.failures + 1 }
+/** The provider gave none. One that still stands goes on. `retryAt`: it asked for patience until then, ms. */
+export function refused(push: PushState, problem: string, retryAt: number | null = null): PushState {
+  return { ...push, problem, failures: push.failures + 1, retryAt }
 }
 
 /** Whether the standing order has to be asked for anew instead of being prolonged: none stands, or it has been silent for long. */
@@ -115,10 +120,12 @@ function probeAt({ suspectAt, handshake }: PushState): number {
 
 /**
  * When to renew after an attempt, ms from now: daily, a subscription twice a day, or at half of a shorter life; after a failure with
- * backoff, at most hourly.
+ * backoff, at least hourly unless the provider wants to be left alone for longer.
  */
 export function renewalDelay(push: PushState, now: number, random: number): number {
-  if (push.failures > 0) return Math.min(RETRY.max, backoff(push.failures, RETRY.base, RETRY.max, random))
+  const patience = (push.retryAt ?? now) - now
+  if (push.failures > 0)
+    return Math.max(patience, Math.min(RETRY.max, backoff(push.failures, RETRY.base, RETRY.max, random)))
   const pace = push.subscription ? PACE.subscription : PACE.watch
   const half = ((push.expiresAt ?? now) - now) / 2
   return Math.max(LEAST_LIFE, Math.min(pace, half, probeAt(push) - now))

@@ -150,6 +150,15 @@ describe('renewal', () => {
     expect(subscribed(push, lease(), NOW)).toMatchObject({ problem: null, failures: 0 })
   })
 
+  it('that was asked for patience waits that long at least, and starts afresh once it has succeeded', () => {
+    const patient = refused(trusted, 'Slow down.', NOW + 3 * HOUR)
+    expect(renewalDelay(patient, NOW, 0.5)).toBe(3 * HOUR)
+    expect(renewalDelay(refused(trusted, 'Slow down.', NOW + SECOND), NOW, 0.5)).toBe(MINUTE)
+    expect(renewalDelay(refused(patient, 'Away.'), NOW, 0.5)).toBe(2 * MINUTE)
+    expect(renewed(patient, lease()).retryAt).toBeNull()
+    expect(subscribed(patient, lease(), NOW).retryAt).toBeNull()
+  })
+
   it('that never succeeded leaves an inbox that polls and says why', () => {
     const push = refused(NO_PUSH, 'Gmail may not publish to the topic.')
     expect(pushColumns(push, NOW)).toEqual({

@@ -1,6 +1,14 @@
 // Push by a subscription that its provider proves with a handshake, as Graph does.
 import { describe, expect, it } from 'vitest'
-import { inboxStateOf, lapsing, renewalShown, renewalWanted, started } from '../../../worker/sync/inbox-state'
+import {
+  inboxStateOf,
+  lapsing,
+  pushOffered,
+  renewalEnded,
+  renewalShown,
+  renewalWanted,
+  started,
+} from '../../../worker/sync/inbox-state'
 import {
   afterCheck,
   announced,
@@ -141,6 +149,33 @@ describe('the inbox', () => {
     expect(ended.agenda.renew).toBe(NOW)
     expect(wantsAnew(ended.push, NOW)).toBe(true)
     expect(renewalWanted({ ...planned, active: false }, NOW, true)).toEqual({ ...planned, active: false })
+  })
+
+  it('that Microsoft has asked for patience is not hurried, whoever wants a renewal', () => {
+    const push = refused(trusted, 'Slow down.', NOW + HOUR)
+    for (const ended of [false, true])
+      expect(renewalWanted({ ...connected, push }, NOW, ended).agenda.renew).toBe(NOW + HOUR)
+    expect(lapsing({ ...connected, push }, NOW).agenda.renew).toBe(NOW + HOUR)
+    const throttled = { ...connected, notBefore: NOW + 2 * HOUR }
+    expect(renewalWanted(throttled, NOW).agenda.renew).toBe(NOW + 2 * HOUR)
+    expect(pushOffered({ ...throttled, push: NO_PUSH }, true, NOW).agenda.renew).toBe(NOW + 2 * HOUR)
+  })
+
+  it('whose subscription is ended while it is prolonged makes a new one soon', () => {
+    const push = renewed(removed(trusted), { expiresAt: NOW + 7 * DAY })
+    expect(wantsAnew(push, NOW)).toBe(true)
+    const fallback = NOW + 15 * MINUTE
+    const state = { ...connected, push, agenda: { renew: fallback } }
+    expect(renewalEnded(state, { now: NOW, fallback, random: 0.5 }).agenda.renew).toBe(NOW + MINUTE)
+  })
+
+  it('keeps a renewal that somebody wanted while another was under way, unless that failed', () => {
+    const fallback = NOW + 15 * MINUTE
+    const times = { now: NOW + 5, fallback, random: 0.5 }
+    const asked = renewalWanted({ ...connected, agenda: { renew: fallback } }, NOW)
+    expect(renewalEnded(asked, times).agenda.renew).toBe(NOW)
+    expect(renewalEnded({ ...asked, push: refused(trusted, 'Away.') }, times).agenda.renew).toBe(NOW + 5 + MINUTE)
+    expect(renewalEnded({ ...asked, agenda: { renew: fallback } }, times).agenda.renew).toBe(NOW + 5 + DAY / 2)
   })
 
   it('with subscriptions that are never good for long is not renewed each time the sweeper looks', () => {

@@ -195,6 +195,54 @@ describe('renewal', () => {
     expect(await t.row()).toMatchObject({ delivery_mode: 'push', push_problem: 'Microsoft is down.' })
   })
 
+  it('that is asked for patience (429, Retry-After) waits that long, whoever pokes, and keeps what stands', async () => {
+    const t = await setUp()
+    await t.connected()
+    t.push.fails = new ProviderError('rate_limited', 'graph_rate_limited', 'Slow down.', { retryAfter: 3 * HOUR })
+    await t.due()
+    await t.alarm()
+    const until = Date.now() + 3 * HOUR - MINUTE
+    expect((await t.state()).agenda.renew).toBeGreaterThan(until)
+    for (const hint of [{ renewal: 'due' as const }, { renewal: 'ended' as const }, { lapsing: true }])
+      await t.inside((object) => object.poke(t.owner, hint))
+    await t.alarm()
+    expect((await t.state()).agenda.renew).toBeGreaterThan(until)
+    expect(t.push.log).toEqual(['subscribe', 'renew'])
+    expect(await t.row()).toMatchObject({ status: 'connected', paused_at: null })
+  })
+
+  it('of a mailbox that asked a fetch job for patience waits as well', async () => {
+    const t = await setUp()
+    await t.connected()
+    await t.due()
+    const notBefore = Date.now() + HOUR
+    await t.remember((state) => ({ ...state, notBefore }))
+    await t.alarm()
+    expect(t.push.log).toEqual(['subscribe'])
+    expect((await t.state()).agenda.renew).toBe(notBefore)
+  })
+
+  it('that the row could not be told of is done again soon: nobody would recognise the announcements', async () => {
+    const t = await setUp()
+    t.push.during = async () => {
+      await env.DB.prepare(
+        `CREATE TRIGGER away BEFORE UPDATE ON inboxes WHEN OLD.id = '${t.owner.inboxId}' BEGIN SELECT RAISE(ABORT, 'D1 is away'); END`,
+      ).run()
+    }
+    await t.start()
+    await t.checked()
+    await vi.waitFor(() => expect(t.push.log).toEqual(['subscribe']))
+    await vi.waitFor(async () => expect((await t.state()).push.subscribedAt).not.toBeNull())
+    await env.DB.prepare('DROP TRIGGER away').run()
+    expect((await t.state()).agenda.renew).toBeLessThanOrEqual(Date.now() + 15 * MINUTE)
+    t.push.during = async () => {}
+    await t.due()
+    await t.alarm()
+    expect(t.push.log).toEqual(['subscribe', 'renew'])
+    await t.settled()
+    await expectShown(t)
+  })
+
   it('whose alarm was lost is caught up by the sweeper, and checking with it', async () => {
     const t = await setUp()
     await t.connected()
