@@ -1,4 +1,5 @@
 // The interface every mail provider implements, and the contract suite in test/ holds them to. Adapters know no tenant and no ticket.
+import type { CloudLink } from '../mail/cloud-link'
 
 /** Where in its mailbox an adapter stopped; opaque JSON owned by the adapter, stored by the InboxObject. */
 export type Cursor = unknown
@@ -14,6 +15,10 @@ export type MessageRef = {
   receivedAt?: number
   /** where it lies, as far as the listing tells; push announces received mail only */
   role?: MailRole
+  /** whether files are attached, where the listing says so */
+  attached?: boolean
+  /** The message alone, without its links: it has failed before, and asking for them may be why. */
+  bare?: boolean
   /** Bytes that are already stored from an earlier, interrupted fetch; the adapter may start there. */
   resumeAt?: number
 }
@@ -33,6 +38,8 @@ export type FetchedMessage =
       receivedAt: number | null
       /** received mail where absent */
       role?: MailRole
+      /** files that are not in `raw`, which only points at them; absent where there are none or they were not asked for */
+      links?: CloudLink[]
     }
   | { ref: MessageRef; error: ProviderError }
 
