@@ -79,6 +79,21 @@ describe('the links of a mail', () => {
     expect(opened.spent()).toBe(0)
   })
 
+  it('leave at most three requests under way', async () => {
+    let running = 0
+    let most = 0
+    const opened = open(async () => {
+      most = Math.max(most, ++running)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      running--
+      return page([])
+    })
+    const refs = Array.from({ length: 9 }, (_, i) => ({ identity: `graph:m${i}`, receivedAt: 1, attached: true }))
+    let mails = 0
+    for await (const message of opened.provider.fetchRaw(refs)) if ('raw' in message) mails++
+    expect([mails, most]).toEqual([9, 3])
+  })
+
   it('are found also where the listing left everything out', async () => {
     const opened = open(({ url }) =>
       url.pathname.endsWith('/attachments')
