@@ -17,8 +17,8 @@ export type MessageRef = {
   role?: MailRole
   /** whether files are attached, where the listing says so */
   attached?: boolean
-  /** The message alone, without its links: it has failed before, and asking for them may be why. */
-  bare?: boolean
+  /** It has failed before, and asking for its links may be why: it is to come without those that cannot be had. */
+  linksOptional?: boolean
   /** Bytes that are already stored from an earlier, interrupted fetch; the adapter may start there. */
   resumeAt?: number
 }

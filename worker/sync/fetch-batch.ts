@@ -26,8 +26,8 @@ import { afterBreak, afterMessageFailure, isConnectionWide, type RowOutcome } fr
 const PUTS = 5
 /** Bytes of a batch, and of one mail, that are handed on in memory; beyond them ingest reads from R2. */
 const HELD = { batch: 8 * 1024 * 1024, mail: 4 * 1024 * 1024 }
-/** From this try of a message on it is asked for without its links: it is worth more than they are. */
-const BARE_FROM = 4
+/** From this try of a message on it does not wait for its links any more: it is worth more than they are. */
+const LINKS_OPTIONAL_FROM = 4
 /** Leases are prolonged this often while bytes arrive, ms. */
 const RENEW_EVERY = 20_000
 
@@ -61,7 +61,7 @@ export async function fetchBatch(deps: BatchDeps, rows: ClaimedRow[]): Promise<B
   const refs = [...waiting.values()].map(({ row, progress }) => ({
     ...refOf(row),
     ...(progress ? { resumeAt: progress.offset } : {}),
-    ...(row.attempts >= BARE_FROM ? { bare: true } : {}),
+    ...(row.attempts >= LINKS_OPTIONAL_FROM ? { linksOptional: true } : {}),
   }))
 
   const dropped: ClaimedRow[] = []

@@ -71,7 +71,6 @@ describe('the links of a mail', () => {
   it.each([
     ['has no attachments', {}],
     ['is known to have none', { attached: false }],
-    ['is asked for alone', { attached: true, bare: true }],
   ])('are not asked for where a mail %s', async (_, more) => {
     const opened = open(() => page([link('plan.docx')]))
     expect(await linksOf(opened, more)).toBeUndefined()
@@ -168,10 +167,29 @@ describe('a list of attachments that does not come', () => {
     },
   )
 
+  it.each([
+    ['500', () => graphRefusal(500, 'InternalServerError')],
+    ['a broken line', () => new Error('socket hang up')],
+  ] as [string, () => Response | Error][])(
+    'because of %s costs a mail that has failed before nothing but its links',
+    async (_, answer) => {
+      const failedBefore = { attached: true, linksOptional: true }
+      expect(await linksOf(open(answer), failedBefore)).toBeUndefined()
+      expect(
+        await linksOf(
+          open(() => page([link('plan.docx')])),
+          failedBefore,
+        ),
+      ).toHaveLength(1)
+    },
+  )
+
   it('because of throttling blames no mail', async () => {
-    const opened = open(() => graphRefusal(429, 'TooManyRequests', '', { 'retry-after': '7' }))
-    const error = await fetchOne(opened).catch((thrown: unknown) => thrown)
-    expect(error).toBeInstanceOf(ProviderError)
-    expect(error).toMatchObject({ kind: 'rate_limited', retryAfter: 7_000 })
+    for (const linksOptional of [false, true]) {
+      const opened = open(() => graphRefusal(429, 'TooManyRequests', '', { 'retry-after': '7' }))
+      const error = await fetchOne(opened, { attached: true, linksOptional }).catch((thrown: unknown) => thrown)
+      expect(error).toBeInstanceOf(ProviderError)
+      expect(error).toMatchObject({ kind: 'rate_limited', retryAfter: 7_000 })
+    }
   })
 })

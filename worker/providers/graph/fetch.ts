@@ -37,12 +37,12 @@ async function mailboxTrouble(client: GraphClient): Promise<ProviderError | null
 
 async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Promise<FetchedMessage> {
   const path = `messages/${encodeURIComponent(item.id)}`
-  const { role, bare } = item.ref
+  const { role, linksOptional = false } = item.ref
   let answer: HttpAnswer | null = null
   try {
     const { receivedAt, attached } = await listedOf(deps, item.ref, path, signal)
     // Before the MIME, which may stay open for as long as it is read: Graph counts what is under way at once.
-    const links = attached && !bare ? await cloudLinks(deps, path, signal) : []
+    const links = attached ? await cloudLinks(deps, { path, optional: linksOptional, signal }) : []
     // Paid for by the caller of fetchRaw.
     answer = await deps.client.open({ path: `${path}/$value`, signal, paid: true })
     assertMime(answer)

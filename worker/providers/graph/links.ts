@@ -10,14 +10,16 @@ import type { GraphLimits } from './limits'
 const SELECT = 'id,name,contentType,size,isInline'
 const REFERENCE = '#microsoft.graph.referenceAttachment'
 
+/** `path`: of the message. `optional`: trouble of the moment has kept it from coming before. */
+type Wanted = { path: string; optional: boolean; signal: AbortSignal }
+
 /**
- * The links of the message at `path`, at most `limits.links`. Throws the ProviderErrors after which the mailbox or the message has to be asked
- * again later. A refusal only costs the links that are not read yet: whether the mail can be had is for its MIME to say.
+ * The links of a message, at most `limits.links`. Throws the ProviderErrors after which the mailbox or the message has to be asked again later.
+ * A refusal only costs the links that are not read yet: whether the mail can be had is for its MIME to say.
  */
 export async function cloudLinks(
   { client, limits }: { client: GraphClient; limits: GraphLimits },
-  path: string,
-  signal: AbortSignal,
+  { path, optional, signal }: Wanted,
 ): Promise<CloudLink[]> {
   const links: CloudLink[] = []
   let call: Call = { path: `${path}/attachments`, query: { $select: SELECT }, signal }
@@ -30,14 +32,15 @@ export async function cloudLinks(
       call = { link: next, signal }
     }
   } catch (error) {
-    if (!(error instanceof ProviderError) || passes(error)) throw error
+    if (!(error instanceof ProviderError) || endsFetch(error, optional)) throw error
   }
   return links.slice(0, limits.links)
 }
 
-/** Whether an error may be over at the next try. */
-function passes({ kind, code }: ProviderError): boolean {
-  return kind === 'rate_limited' || kind === 'auth_revoked' || (kind === 'transient' && code !== 'graph_forbidden')
+/** Whether an error speaks of the whole mailbox, or may be over at the next try of a message that has some left. */
+function endsFetch({ kind, code }: ProviderError, optional: boolean): boolean {
+  if (kind === 'rate_limited' || kind === 'auth_revoked') return true
+  return kind === 'transient' && code !== 'graph_forbidden' && !optional
 }
 
 function linkOf({ name, contentType, size }: Attachment): CloudLink {
