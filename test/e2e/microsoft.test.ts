@@ -137,10 +137,20 @@ it('connects a mailbox through the account picker, and tells who signed in with 
 })
 
 it('receives by notification, replies in the thread, and the answer comes back to the same ticket', async () => {
-  await microsoft('deliver', { to: SUPPORT, from: STRANGER, subject: 'The printer is on fire', text: 'Please help.' })
+  await microsoft('deliver', {
+    to: SUPPORT,
+    from: STRANGER,
+    subject: 'The printer is on fire',
+    text: 'Please help.',
+    links: ['photos.zip'],
+  })
   await open('/')
   await page.getByText('The printer is on fire').first().click()
   await page.getByText('Please help.').waitFor()
+  const link = page.getByRole('listitem').filter({ hasText: 'photos.zip' })
+  await link.getByText('In the sender’s cloud storage').waitFor()
+  expect(await link.getByRole('button').count()).toBe(0)
+  expect(await accessibilityProblems()).toEqual([])
   const [ticket] = await tickets()
   const reply = await client.api('POST', `/api/tickets/${ticket.id}/replies`, { text: 'Try turning it off.' })
   await until('the reply is sent', async () => {

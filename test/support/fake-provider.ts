@@ -1,4 +1,5 @@
 // A mailbox in memory behind the provider interface: for tests of what the core makes of a provider, not of any protocol.
+import type { CloudLink } from '../../worker/mail/cloud-link'
 import {
   type Cursor,
   type FetchedMessage,
@@ -16,8 +17,10 @@ export type FakeMail = {
   claimedSize?: number
   /** where it lies, when it is not received mail */
   role?: MailRole
+  /** files it only points at */
+  links?: CloudLink[]
   /** what fetching this message does instead of delivering it */
-  fails?: 'breaks_before' | 'breaks_midway' | 'not_found' | 'transient' | 'withheld'
+  fails?: 'breaks_before' | 'breaks_midway' | 'not_found' | 'transient' | 'withheld' | 'links'
 }
 
 export type FakeMailbox = {
@@ -151,14 +154,17 @@ async function* fetchRaw(mailbox: FakeMailbox, refs: MessageRef[]): AsyncGenerat
     if (ref.resumeAt !== undefined) mailbox.log.resumedAt.push(ref.resumeAt)
     if (!mail || mail.fails === 'not_found')
       yield { ref, error: new ProviderError('not_found', 'fake_gone', 'The message is gone.') }
-    else if (mail.fails === 'transient')
+    else if (mail.fails === 'transient' || (mail.fails === 'links' && !ref.linksOptional))
       yield { ref, error: new ProviderError('transient', 'fake_refused', 'The server refused this message.') }
     else if (mail.fails === 'breaks_before') {
       broken = new ProviderError('transient', 'fake_closed', 'The server hung up.')
       yield { ref, error: broken }
     } else if (mail.fails !== 'withheld') {
       const start = mailbox.canResume ? (ref.resumeAt ?? 0) : 0
-      const where = mail.role ? { role: mail.role } : {}
+      const where = {
+        ...(mail.role && { role: mail.role }),
+        ...(mail.links && mail.fails !== 'links' && { links: mail.links }),
+      }
       yield { ref, raw: stream(mailbox, mail, start), start, receivedAt: 1_700_000_000_000, ...where }
     }
   }

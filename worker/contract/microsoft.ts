@@ -80,6 +80,9 @@ export const CreateProfileBody = z.object({
 /** A blank secret keeps the stored one. */
 export const UpdateProfileBody = CreateProfileBody.extend({ clientSecret: ClientSecret }).partial()
 
+/** `unbindHidden`: takes the bindings along that this edition does not have; nobody could take them away here. */
+export const DeleteProfileQuery = z.object({ unbindHidden: z.literal('true').optional() })
+
 export const ProfileAnswer = z.object({
   id: z.string(),
   displayName: z.string(),

@@ -16,9 +16,10 @@ export type NewAttachment = {
   state: 'pending' | 'stored' | 'skipped'
   reason: string | null
   blobKey: string | null
-  start: number
-  end: number
-  encoding: string
+  /** where it lies in the original; null for what is not in there */
+  start: number | null
+  end: number | null
+  encoding: string | null
   sha256: string | null
 }
 /** A plan with everything its rows need; R2 objects it names are written already. */
@@ -168,7 +169,7 @@ export function messageRow(mail: Applicable) {
 export function attachmentRows(mail: Applicable) {
   return mail.attachments.map((attachment) => ({
     ledgerId: mail.item.ledgerId,
-    rawKey: mail.rawKey,
+    rawKey: attachment.start === null ? null : mail.rawKey,
     ...attachment,
     inline: attachment.inline ? 1 : 0,
   }))

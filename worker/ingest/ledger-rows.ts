@@ -1,6 +1,9 @@
 // The ledger rows that ingest works on: claimed for a lease, read, and given back or quarantined when they fail. One statement per call.
+import { z } from 'zod'
 import type { MailRole } from '../contract/inboxes'
+import { CloudLink } from '../mail/cloud-link'
 import type { TenantDb } from '../platform/db'
+import { log } from '../platform/log'
 
 /** How long a claim holds a row, ms. */
 const LEASE = 60_000
@@ -27,10 +30,30 @@ export type StoredRow = {
   providerThread: string | null
   /** where it lies at the provider, null for received mail */
   role: MailRole | null
+  /** files that the mail only points at */
+  links: CloudLink[]
 }
 
 const CLAIM = 'UPDATE ledger SET attempts = attempts + 1, due_at = ?4, updated_at = ?3'
-const CLAIMED = `RETURNING rowid AS seq, id, raw_key AS rawKey, size, digest, received_at AS receivedAt, attempts, reason, role, ref ->> 'thread' AS providerThread`
+const CLAIMED = `RETURNING rowid AS seq, id, raw_key AS rawKey, size, digest, received_at AS receivedAt, attempts, reason, role, links, ref ->> 'thread' AS providerThread`
+
+type RawRow = Omit<StoredRow, 'links'> & { seq: number; links: string | null }
+
+/** Rows as they are, in the order they were discovered in. */
+function inOrder(rows: RawRow[]): StoredRow[] {
+  return rows.sort((a, b) => a.seq - b.seq).map((row) => ({ ...row, links: linksOf(row) }))
+}
+
+/** `ledger.links`. What cannot be read is left out: no mail, and none of its batch, should fail by it. */
+function linksOf({ id, links }: RawRow): CloudLink[] {
+  if (links === null) return []
+  try {
+    return z.array(CloudLink).parse(JSON.parse(links))
+  } catch (error) {
+    log.warn('ingest.links_unreadable', { ledgerId: id, error })
+    return []
+  }
+}
 
 /** Claims the given rows, whoever else holds them: the guard of the apply decides, the claim only counts the try. */
 export async function claimRows(db: TenantDb, inboxId: string, ids: string[], now: number): Promise<StoredRow[]> {
@@ -42,8 +65,8 @@ export async function claimRows(db: TenantDb, inboxId: string, ids: string[], no
       now + LEASE,
       JSON.stringify(ids),
     )
-    .all<StoredRow & { seq: number }>()
-  return results.sort((a, b) => a.seq - b.seq)
+    .all<RawRow>()
+  return inOrder(results)
 }
 
 /** Claims the rows of an inbox that are due: a batch of those that behave or, when there are none, one of the suspects. */
@@ -65,8 +88,8 @@ export async function claimDue(db: TenantDb, inboxId: string, now: number): Prom
         now,
         now + LEASE,
       )
-      .all<StoredRow & { seq: number }>()
-    return results.sort((a, b) => a.seq - b.seq)
+      .all<RawRow>()
+    return inOrder(results)
   }
   const batch = await take(`attempts < ${SUSPECT_ATTEMPTS}`, BATCH)
   return batch.length > 0 ? batch : take(`attempts >= ${SUSPECT_ATTEMPTS}`, 1)

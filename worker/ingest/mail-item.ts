@@ -30,6 +30,9 @@ export const messageIdOf = (ledgerId: string) => `msg_${suffix(ledgerId)}`
 export const attachmentIdOf = (ledgerId: string, index: number) =>
   `att_${suffix(ledgerId)}${index.toString(36).padStart(2, '0')}`
 
+/** `index` counts the files that the mail only points at, from 0. */
+export const linkIdOf = (ledgerId: string, index: number) => `att_${suffix(ledgerId)}link${index.toString(36)}`
+
 function suffix(ledgerId: string): string {
   return ledgerId.slice(ledgerId.indexOf('_') + 1)
 }

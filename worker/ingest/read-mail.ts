@@ -1,6 +1,7 @@
 // From a stored original to what the planner wants: parsed, digested, its reply tokens checked. Small mails are read whole, large ones as a stream
 // and then in ranges, so that no mail is ever in memory as a whole that is larger than LIMITS.inMemory.
 import { createHash } from 'node:crypto'
+import type { CloudLink } from '../mail/cloud-link'
 import { LIMITS } from '../mail/limits'
 import { indexStream } from '../mail/mime-index'
 import { parseBytes, parseMail } from '../mail/parse'
@@ -12,8 +13,14 @@ import { sha256Hex } from '../platform/ids'
 import { RELEASED, type StoredRow } from './ledger-rows'
 import type { MailItem } from './mail-item'
 
-/** A mail that has been read; `bytes` where it is small. */
-export type ReadMail = { item: MailItem; rawKey: string; rawSize: number; bytes: Uint8Array | null }
+/** A mail that has been read; `bytes` where it is small, `links` to the files that are not in it. */
+export type ReadMail = {
+  item: MailItem
+  rawKey: string
+  rawSize: number
+  bytes: Uint8Array | null
+  links: CloudLink[]
+}
 
 /** Reads one stored mail. Throws BlobMissingError where its original is gone. */
 export async function readMail(
@@ -41,6 +48,7 @@ export async function readMail(
     rawKey: row.rawKey,
     rawSize: bytes?.length ?? row.size,
     bytes,
+    links: row.links,
   }
 }
 

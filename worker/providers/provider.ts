@@ -1,4 +1,5 @@
 // The interface every mail provider implements, and the contract suite in test/ holds them to. Adapters know no tenant and no ticket.
+import type { CloudLink } from '../mail/cloud-link'
 
 /** Where in its mailbox an adapter stopped; opaque JSON owned by the adapter, stored by the InboxObject. */
 export type Cursor = unknown
@@ -14,6 +15,10 @@ export type MessageRef = {
   receivedAt?: number
   /** where it lies, as far as the listing tells; push announces received mail only */
   role?: MailRole
+  /** whether files are attached, where the listing says so */
+  attached?: boolean
+  /** It has failed before, and asking for its links may be why: it is to come without those that cannot be had. */
+  linksOptional?: boolean
   /** Bytes that are already stored from an earlier, interrupted fetch; the adapter may start there. */
   resumeAt?: number
 }
@@ -35,6 +40,8 @@ export type FetchedMessage =
       role?: MailRole
       /** the bytes of `raw` still come over the network: its request is under way until they are read */
       arriving?: true
+      /** files that are not in `raw`, which only points at them; absent where there are none or they were not asked for */
+      links?: CloudLink[]
     }
   | { ref: MessageRef; error: ProviderError }
 

@@ -2,6 +2,7 @@
 // A lease is the row's own due_at: whoever can still name it holds the row.
 import { z } from 'zod'
 import { MAIL_ROLES, type MailRole } from '../contract/inboxes'
+import { CloudLink } from '../mail/cloud-link'
 import type { TenantDb } from '../platform/db'
 import type { UploadProgress } from './raw-store'
 
@@ -28,13 +29,16 @@ export type ClaimedRow = {
 }
 
 /** `ledger.upload`: an interrupted upload, and what else is only known while fetching. */
-export type Progress = UploadProgress & { receivedAt: number | null; role: MailRole | null }
+export type Progress = UploadProgress & FetchedFacts
+/** What else a fetch finds out about a message. `role` is null for received mail, `links` where there are none. */
+export type FetchedFacts = { receivedAt: number | null; role: MailRole | null; links: CloudLink[] | null }
 const ProgressShape = z.object({
   uploadId: z.string(),
   parts: z.array(z.object({ partNumber: z.number(), etag: z.string() })),
   offset: z.number(),
   receivedAt: z.number().nullable(),
   role: z.enum(MAIL_ROLES).nullable().default(null),
+  links: z.array(CloudLink).nullable().default(null),
 })
 
 /** The progress column, null where there is none or it cannot be read: the upload then starts anew. */
@@ -78,15 +82,7 @@ export async function claim(db: TenantDb, inboxId: string, now: number, most = B
 }
 
 /** A row whose raw MIME is in R2. */
-export type StoredRow = {
-  id: string
-  rawKey: string
-  size: number
-  digest: string
-  receivedAt: number | null
-  /** null for received mail */
-  role: MailRole | null
-}
+export type StoredRow = FetchedFacts & { id: string; rawKey: string; size: number; digest: string }
 
 /** discovered → stored. Returns the ids that moved; one that did not was finished by somebody else. */
 export async function markStored(db: TenantDb, rows: StoredRow[], now: number): Promise<Set<string>> {
@@ -94,7 +90,7 @@ export async function markStored(db: TenantDb, rows: StoredRow[], now: number): 
   const { results } = await db
     .prepare(
       `UPDATE ledger SET state = 'stored', raw_key = value ->> 'rawKey', size = value ->> 'size', digest = value ->> 'digest',
-         received_at = value ->> 'receivedAt', role = value ->> 'role', due_at = ?3, attempts = 0, upload = NULL, error = NULL, updated_at = ?2
+         received_at = value ->> 'receivedAt', role = value ->> 'role', links = value ->> 'links', due_at = ?3, attempts = 0, upload = NULL, error = NULL, updated_at = ?2
        FROM json_each(?4)
        WHERE ledger.tenant_id = ?1 AND ledger.id = value ->> 'id' AND ledger.state = 'discovered'
        RETURNING ledger.id AS id`,

@@ -8,6 +8,7 @@ import {
   type ClaimedRow,
   type EndedRow,
   end,
+  type FetchedFacts,
   giveBack,
   markStored,
   type Progress,
@@ -25,6 +26,8 @@ import { afterBreak, afterMessageFailure, isConnectionWide, type RowOutcome } fr
 const PUTS = 5
 /** Bytes of a batch, and of one mail, that are handed on in memory; beyond them ingest reads from R2. */
 const HELD = { batch: 8 * 1024 * 1024, mail: 4 * 1024 * 1024 }
+/** From this try of a message on it does not wait for its links any more: it is worth more than they are. */
+const LINKS_OPTIONAL_FROM = 4
 /** Leases are prolonged this often while bytes arrive, ms. */
 const RENEW_EVERY = 20_000
 
@@ -58,6 +61,7 @@ export async function fetchBatch(deps: BatchDeps, rows: ClaimedRow[]): Promise<B
   const refs = [...waiting.values()].map(({ row, progress }) => ({
     ...refOf(row),
     ...(progress ? { resumeAt: progress.offset } : {}),
+    ...(row.attempts >= LINKS_OPTIONAL_FROM ? { linksOptional: true } : {}),
   }))
 
   const dropped: ClaimedRow[] = []
@@ -124,7 +128,8 @@ async function storeMessage(
   keepLease: () => Promise<void>,
   results: Results,
 ): Promise<void> {
-  const { receivedAt, role = null } = message
+  const { receivedAt, role = null, links = progress?.links ?? null } = message
+  const facts: FetchedFacts = { receivedAt, role, links }
   const reader = pieceReader(message.raw, (row.size ?? 0) + 1, keepLease)
   const rawKey = await deps.keyOf(row)
   try {
@@ -138,16 +143,15 @@ async function storeMessage(
       reader,
       resume: progress,
       onPart: async (part) => {
-        if (!(await saveProgress(deps.db, row.id, { ...part, receivedAt, role }, deps.clock())))
-          throw new LeaseLostError()
+        if (!(await saveProgress(deps.db, row.id, { ...part, ...facts }, deps.clock()))) throw new LeaseLostError()
         row.attempts = 1 // as saved: getting on is an outcome
       },
     })
-    if (raw.stored) results.keep({ id: row.id, rawKey, size: raw.size, digest: raw.digest, receivedAt, role }, null)
+    if (raw.stored) results.keep({ id: row.id, rawKey, size: raw.size, digest: raw.digest, ...facts }, null)
     else
       await results.whileReading(row, async () => {
         const digest = await putWhole(deps.blobs, rawKey, raw.bytes)
-        results.keep({ id: row.id, rawKey, size: raw.bytes.length, digest, receivedAt, role }, raw.bytes)
+        results.keep({ id: row.id, rawKey, size: raw.bytes.length, digest, ...facts }, raw.bytes)
       })
   } catch (error) {
     await reader.cancel()
@@ -163,8 +167,8 @@ async function storeMessage(
 async function finished(deps: BatchDeps, row: ClaimedRow, progress: Progress, results: Results): Promise<boolean> {
   const rawKey = await deps.keyOf(row)
   if (!(await deps.blobs.head(rawKey))) return false
-  const { receivedAt, role } = progress
-  results.keep({ id: row.id, rawKey, ...(await readBack(deps.blobs, rawKey)), receivedAt, role }, null)
+  const { receivedAt, role, links } = progress
+  results.keep({ id: row.id, rawKey, ...(await readBack(deps.blobs, rawKey)), receivedAt, role, links }, null)
   return true
 }
 

@@ -146,6 +146,18 @@ describe('reading', () => {
     expect(await refusalOf(wrong)).toMatchObject({ status: 400, code: 'BadRequest' })
   })
 
+  it('says that files are attached where only a link is, and nowhere else', async () => {
+    await deliver({ subject: 'link', receivedAt: 2, links: ['plan.docx'] })
+    await deliver({ subject: 'plain', receivedAt: 1 })
+    for (const path of ['/me/mailFolders/inbox/messages', '/me/mailFolders/inbox/messages/delta']) {
+      const { value } = await graph.api(path).select('subject,hasAttachments').get()
+      expect(value).toEqual([
+        expect.objectContaining({ subject: 'link', hasAttachments: true }),
+        expect.objectContaining({ subject: 'plain', hasAttachments: false }),
+      ])
+    }
+  })
+
   it('selects, filters, sorts and pages as Exchange does', async () => {
     for (let day = 1; day <= 5; day++) {
       await deliver({ subject: `day ${day}`, messageId: `<${day}@example.org>`, receivedAt: Date.UTC(2026, 0, day) })

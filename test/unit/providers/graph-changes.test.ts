@@ -27,12 +27,12 @@ function open(script: Script, options: Partial<GraphConfig> & Pick<GraphDeps, 'l
   return { provider, asked }
 }
 
-type Mail = { id: string; at: number; removed?: boolean; draft?: boolean }
+type Mail = { id: string; at: number; removed?: boolean; draft?: boolean; attached?: boolean }
 const iso = (at: number) => `${new Date(at).toISOString().slice(0, 19)}Z`
-const entry = ({ id, at, removed, draft }: Mail) =>
+const entry = ({ id, at, removed, draft, attached = false }: Mail) =>
   removed
     ? { '@removed': { reason: 'deleted' }, id }
-    : { id, conversationId: `c-${id}`, receivedDateTime: iso(at), isDraft: draft ?? false }
+    : { id, conversationId: `c-${id}`, receivedDateTime: iso(at), isDraft: draft ?? false, hasAttachments: attached }
 const page = (mails: Mail[], links: { next?: string; delta?: string } = {}) =>
   json({
     value: mails.map(entry),
@@ -97,6 +97,28 @@ const inboxAnswers =
       ? answer(asked, count)
       : page([], { delta: `${API}/me/mailFolders/sentitems/messages/delta?$deltatoken=0` })
 const INBOX_LINK = `${API}/me/mailFolders/inbox/messages/delta`
+
+describe('what is attached', () => {
+  it('is told by the listing and by the delta, and kept while a mail waits to be handed out', async () => {
+    const folders = { inbox: mails(3), sentitems: [] as Mail[] }
+    folders.inbox[1] = { id: 'm1', at: NOW - 2 * HOUR, attached: true }
+    const first = open(mailbox(folders))
+    const { refs, cursor } = await readAll(first.provider, null, 1)
+    expect(refs.map(({ attached }) => attached)).toEqual([undefined, true, undefined])
+    expect(refs[0]).not.toHaveProperty('attached')
+    for (const { url } of first.asked.filter(({ url }) => !url.searchParams.has('$deltatoken')))
+      expect(url.searchParams.get('$select')).toContain('hasAttachments')
+    folders.inbox.push({ id: 'new', at: NOW, attached: true })
+    expect((await readAll(open(mailbox(folders)).provider, cursor)).refs).toMatchObject([{ attached: true }])
+  })
+
+  it('is unknown of a mail in a cursor that was stored before it was asked for', async () => {
+    const cursor = JSON.parse(JSON.stringify(await atRest()))
+    cursor.inbox.pending = [['old', null, NOW]]
+    const { refs } = await readAll(open(mailbox({ inbox: [], sentitems: [] })).provider, cursor)
+    expect(refs).toEqual([{ identity: 'graph:old', receivedAt: NOW }])
+  })
+})
 
 describe('a first listing', () => {
   it('begins the delta before it lists, so that nothing falls between them', async () => {

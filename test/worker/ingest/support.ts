@@ -4,12 +4,13 @@ import type { MailRole } from '../../../worker/contract/inboxes'
 import type { Job } from '../../../worker/contract/jobs'
 import type { StoredMail } from '../../../worker/contract/pipeline'
 import { type IngestDeps, ingestStored } from '../../../worker/ingest/ingest-job'
+import type { CloudLink } from '../../../worker/mail/cloud-link'
 import { rawKey } from '../../../worker/platform/blobs'
 import { tenantDb } from '../../../worker/platform/db'
 import { newId, sha256Hex } from '../../../worker/platform/ids'
 import { makeTenant, type TestTenant } from '../../support/session'
 
-/** `thread` and `role` as a provider with conversations and folders tells them. */
+/** `thread`, `role` and `links` as a provider with conversations, folders and files in a cloud tells them. */
 export type StoreOptions = {
   identity?: string
   inboxId?: string
@@ -17,6 +18,7 @@ export type StoreOptions = {
   digest?: null
   thread?: string
   role?: MailRole
+  links?: CloudLink[]
 }
 
 export type World = TestTenant & {
@@ -65,8 +67,8 @@ export async function makeWorld(): Promise<World> {
       const key = await rawKey(tenant.tenantId, inbox, identity)
       await env.BLOBS.put(key, bytes)
       await env.DB.prepare(
-        `INSERT INTO ledger (id, tenant_id, inbox_id, identity, ref, state, raw_key, size, digest, received_at, role, due_at, created_at, updated_at)
-         VALUES (?, ?, ?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO ledger (id, tenant_id, inbox_id, identity, ref, state, raw_key, size, digest, received_at, role, links, due_at, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
         .bind(
           ...[
@@ -81,6 +83,7 @@ export async function makeWorld(): Promise<World> {
           options.digest === null ? null : await sha256Hex(bytes),
           options.receivedAt ?? null,
           options.role ?? null,
+          options.links ? JSON.stringify(options.links) : null,
           ...[world.now, world.now, world.now],
         )
         .run()

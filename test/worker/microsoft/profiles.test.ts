@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:test'
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { BindingAnswer } from '../../../worker/contract/microsoft'
 import { settingsOf } from '../../../worker/env'
 import { createKeyring } from '../../../worker/platform/crypto'
 import { clientSecretField } from '../../../worker/platform/microsoft-app'
@@ -195,6 +196,37 @@ describe('archiving and deleting', () => {
     expect((await call('GET', `/microsoft/profiles/${id}`)).status).toBe(404)
     expect(JSON.stringify(await rowsOf(tenant.tenantId))).not.toContain(sealed)
     await makeProfile(call)
+  })
+
+  it('in an edition that lacks what a profile is bound to, deleting may take those bindings along and no others', async () => {
+    const community = caller(tenant, { edition: 'community' })
+    const id = await makeProfile(call)
+    const other = await makeProfile(call, { displayName: 'Other' })
+    for (const consumer of ['email', 'calendar']) await bindTo(call, consumer, id)
+    await bindTo(call, 'teams', other)
+    const before = await rowsOf(tenant.tenantId)
+    const withHidden = `/microsoft/profiles/${id}?unbindHidden=true`
+    for (const [from, path, consumers] of [
+      [community, withHidden, ['email', 'calendar']],
+      [call, withHidden, ['email', 'calendar']],
+      [community, `/microsoft/profiles/${id}`, ['email', 'calendar']],
+    ] as const) {
+      const refused = await from('DELETE', path)
+      expect(refused.status).toBe(409)
+      expect(await refused.json()).toMatchObject({ code: 'profile_in_use', consumers })
+    }
+    expect(await rowsOf(tenant.tenantId)).toEqual(before)
+    await community('DELETE', '/microsoft/bindings/email')
+    expect((await community('DELETE', `/microsoft/profiles/${id}`)).status).toBe(409)
+    expect((await call('DELETE', withHidden)).status).toBe(409)
+    expect((await community('DELETE', withHidden)).status).toBe(204)
+    const bindings = (await (await call('GET', '/microsoft/bindings')).json()) as { items: BindingAnswer[] }
+    expect(bindings.items.map(({ state, profileId }) => [state, profileId])).toEqual([
+      ['not_configured', null],
+      ['not_configured', null],
+      ['not_configured', null],
+      ['ready', other],
+    ])
   })
 
   it('an archived profile keeps its secret, serves nothing, and comes back', async () => {

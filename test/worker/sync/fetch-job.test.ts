@@ -14,6 +14,7 @@ import { type FakeMail, type FakeMailbox, fakeMailbox, largeMail, smallMail } fr
 import { givenInbox, inboxRow, ledgerOf, letTimePass } from './rows'
 
 const MB = 1024 * 1024
+const LINKS = [{ name: 'plan.docx', contentType: null, size: 12 }]
 const many = (count: number) => Array.from({ length: count }, (_, n) => smallMail(n))
 
 async function setUp(mailbox: FakeMailbox, columns: Parameters<typeof givenInbox>[0] = {}) {
@@ -89,6 +90,12 @@ describe('fetching small mails', () => {
     )
     await t.run()
     expect((await t.rows()).map((row) => row.role)).toEqual([null, 'sent', 'spam'])
+  })
+
+  it('notes the files that a mail only points at, and nothing for one that has none', async () => {
+    const t = await setUp(fakeMailbox([smallMail(0), { ...smallMail(1), links: LINKS }]))
+    await t.run()
+    expect((await t.rows()).map((row) => row.links && JSON.parse(row.links))).toEqual([null, LINKS])
   })
 
   it('takes a whole mailbox over one connection, in batches, oldest first, and closes it', async () => {
@@ -319,6 +326,18 @@ describe('a mail that cannot be fetched', () => {
     },
   )
 
+  it('with its links arrives without them after three tries', async () => {
+    const mailbox = fakeMailbox([{ ...smallMail(0), fails: 'links', links: LINKS }])
+    const t = await setUp(mailbox)
+    for (let round = 0; round < 3; round++) {
+      await t.run()
+      expect((await t.rows())[0]).toMatchObject({ state: 'discovered', attempts: round + 1 })
+      await letTimePass(t.inbox)
+    }
+    await t.run()
+    expect((await t.rows())[0]).toMatchObject({ state: 'stored', links: null })
+  })
+
   it('as the first of the mailbox does not stop the mails behind it, nor cost them an attempt', async () => {
     const mailbox = fakeMailbox([{ ...smallMail(0), fails: 'breaks_before' }, smallMail(1), smallMail(2)])
     const t = await setUp(mailbox)
@@ -485,6 +504,33 @@ describe('a large mail', () => {
     await expectStored(t, mail.raw)
   })
 
+  it('keeps its links when it is cut, also where they cannot be had again', async () => {
+    const mail = largeMail(size)
+    const mailbox = fakeMailbox([{ ...mail, fails: 'breaks_midway', links: LINKS }])
+    const t = await setUp(mailbox)
+    await t.run()
+    mailbox.mails = [mail]
+    await letTimePass(t.inbox)
+    await t.run()
+    expect(mailbox.log.resumedAt).toEqual([8 * MB])
+    expect((await t.rows())[0]).toMatchObject({ state: 'stored', links: JSON.stringify(LINKS) })
+  })
+
+  it('that was cut by an older version, which knew of no links, is resumed', async () => {
+    const mail = largeMail(size)
+    const mailbox = fakeMailbox([{ ...mail, fails: 'breaks_midway' }])
+    const t = await setUp(mailbox)
+    await t.run()
+    await env.DB.prepare("UPDATE ledger SET upload = json_remove(upload, '$.links') WHERE inbox_id = ?")
+      .bind(t.inbox.inboxId)
+      .run()
+    mailbox.mails = [mail]
+    await letTimePass(t.inbox)
+    await t.run()
+    expect(mailbox.log.resumedAt).toEqual([8 * MB])
+    await expectStored(t, mail.raw)
+  })
+
   it('is stored whole when the server cannot resume', async () => {
     const mail = largeMail(size)
     const mailbox = fakeMailbox([{ ...mail, fails: 'breaks_midway' }])
@@ -515,7 +561,7 @@ describe('a large mail', () => {
   })
 
   it('that was complete in R2 when its worker was killed is not fetched again', async () => {
-    const mail: FakeMail = { ...largeMail(size), role: 'sent' }
+    const mail: FakeMail = { ...largeMail(size), role: 'sent', links: LINKS }
     const mailbox = fakeMailbox([mail])
     const t = await setUp(mailbox)
     const broken = new Proxy(t.inbox.db, {
@@ -533,7 +579,8 @@ describe('a large mail', () => {
     await t.run()
     expect(mailbox.log.bytes).toBe(0)
     await expectStored(t, mail.raw)
-    expect((await t.rows())[0]).toMatchObject({ received_at: 1_700_000_000_000, role: 'sent' })
+    const [row] = await t.rows()
+    expect(row).toMatchObject({ received_at: 1_700_000_000_000, role: 'sent', links: JSON.stringify(LINKS) })
   })
 
   it('that keeps breaking but gets on every time is never given up', async () => {

@@ -107,6 +107,7 @@ export type Row = {
   error: string | null
   received_at: number | null
   role: string | null
+  links: string | null
 }
 
 /** The ledger of an inbox in the order of discovery. */

@@ -2,6 +2,7 @@
 import { Button, Loader, Text } from '@mantine/core'
 import {
   IconAlertTriangle,
+  IconCloud,
   IconFile,
   IconFileText,
   IconFileTypePdf,
@@ -40,15 +41,18 @@ export function AttachmentList({ attachments, ticketId }: Props) {
 function UnstoredFile({ attachment, ticketId }: { attachment: AttachmentAnswer; ticketId: string }) {
   const fetchNow = useFetchAttachment(ticketId)
   const pending = attachment.state === 'pending'
+  const elsewhere = isElsewhere(attachment)
   return (
     <div className={classes.file}>
       {pending ? (
         <Loader size={18} role="img" aria-label="Being stored" />
+      ) : elsewhere ? (
+        <IconCloud size={20} stroke={1.5} aria-hidden style={{ flexShrink: 0 }} />
       ) : (
         <IconAlertTriangle size={20} aria-hidden />
       )}
       <FileWords attachment={attachment} />
-      {!pending && (
+      {!pending && !elsewhere && (
         <Button
           size="compact-xs"
           variant="default"
@@ -77,7 +81,12 @@ function FileWords({ attachment }: { attachment: AttachmentAnswer }) {
   )
 }
 
-function stateInWords({ state, reason, size }: AttachmentAnswer): string {
+/** A file that the message only points at. */
+const isElsewhere = ({ state, reason }: AttachmentAnswer) => state === 'skipped' && reason === 'cloud_link'
+
+function stateInWords(attachment: AttachmentAnswer): string {
+  const { state, reason, size } = attachment
+  if (isElsewhere(attachment)) return 'In the sender’s cloud storage; open it by the link in the message.'
   if (state === 'stored') return fileSize(size)
   if (state === 'pending') return `${fileSize(size)}, being stored`
   if (reason === 'too_large') return `${fileSize(size)}, not stored: it is very large. Retry stores it anyway.`

@@ -5,13 +5,14 @@ import {
   BindingAnswer,
   BindingList,
   CreateProfileBody,
+  DeleteProfileQuery,
   ProfileAnswer,
   ProfileList,
   UpdateProfileBody,
 } from '../../contract/microsoft'
 import { editionOf } from '../../entitlements/edition'
 import type { AppEnv } from '../../platform/http/context'
-import { access, answers, json } from '../../platform/http/route'
+import { access, answers, json, query } from '../../platform/http/route'
 import type { ProfileRow } from '../../platform/microsoft-app'
 import { bind, consumerNamed, listBindings, showBinding, unbind } from './bindings'
 import { answerOf, findProfile, listProfiles } from './queries'
@@ -56,9 +57,11 @@ export const microsoftRoutes = new Hono<AppEnv>()
   .delete(
     '/microsoft/profiles/:id',
     access(permission, 'Delete a Microsoft app that serves nothing, and its secret'),
+    query(DeleteProfileQuery),
     answers(204, null),
     async (c) => {
-      await deleteProfile(depsOf(c), c.req.param('id'))
+      const unbindHidden = c.req.valid('query').unbindHidden !== undefined
+      await deleteProfile(depsOf(c), { id: c.req.param('id'), unbindHidden })
       return c.body(null, 204)
     },
   )

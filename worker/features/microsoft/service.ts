@@ -1,13 +1,14 @@
 // Making, changing, archiving and deleting profiles. That a profile serves something is a condition of the writing statement itself,
 // and that a profile is in use is one of binding it (bindings.ts), so no race leaves a binding without its profile.
 import type { z } from 'zod'
-import type { CreateProfileBody, UpdateProfileBody } from '../../contract/microsoft'
+import { type CreateProfileBody, MICROSOFT_CONSUMERS, type UpdateProfileBody } from '../../contract/microsoft'
+import type { Edition } from '../../entitlements/edition'
 import { type Keyring, KeyringError } from '../../platform/crypto'
 import type { TenantDb } from '../../platform/db'
 import { AppError } from '../../platform/errors'
 import { newId } from '../../platform/ids'
 import { clientSecretField, type ProfileRow } from '../../platform/microsoft-app'
-import { namesOf } from './consumers'
+import { namesOf, visibleIn } from './consumers'
 import { bindingRows, consumersOf, findProfile } from './queries'
 
 type Deps = { db: TenantDb; keyring: Keyring; now: number }
@@ -132,12 +133,30 @@ export async function restoreProfile({ db, now }: Deps, id: string): Promise<Pro
   return findProfile(db, id)
 }
 
-/** Deletes a profile and with it its secret. AppError('profile_in_use') while it is bound. */
-export async function deleteProfile({ db }: Deps, id: string): Promise<void> {
-  const { meta } = await db
-    .prepare(`DELETE FROM microsoft_profiles WHERE tenant_id = ?1 AND id = ?2 AND ${UNBOUND}`, id)
-    .run()
-  if (meta.changes === 1) return
+/**
+ * Deletes a profile and with it its secret. AppError('profile_in_use') while it is bound; with `unbindHidden` only to what this edition has,
+ * since nobody could unbind the rest here: those bindings go with the profile.
+ */
+export async function deleteProfile(
+  { db, edition }: Deps & { edition: Edition },
+  { id, unbindHidden }: { id: string; unbindHidden: boolean },
+): Promise<void> {
+  const yielding = JSON.stringify(unbindHidden ? MICROSOFT_CONSUMERS.filter((one) => !visibleIn(edition, one)) : [])
+  const [deleted] = await db.batch([
+    db.prepare(
+      `DELETE FROM microsoft_profiles WHERE tenant_id = ?1 AND id = ?2 AND NOT EXISTS (SELECT 1 FROM microsoft_bindings
+         WHERE tenant_id = ?1 AND profile_id = ?2 AND consumer NOT IN (SELECT value FROM json_each(?3)))`,
+      id,
+      yielding,
+    ),
+    db.prepare(
+      `DELETE FROM microsoft_bindings WHERE tenant_id = ?1 AND profile_id = ?2 AND consumer IN (SELECT value FROM json_each(?3))
+         AND NOT EXISTS (SELECT 1 FROM microsoft_profiles WHERE tenant_id = ?1 AND id = ?2)`,
+      id,
+      yielding,
+    ),
+  ])
+  if (deleted?.meta.changes === 1) return
   await findProfile(db, id)
   throw await inUse(db, id)
 }

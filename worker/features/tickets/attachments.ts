@@ -82,6 +82,7 @@ export async function fetchAttachment(
 ): Promise<AttachmentAnswer> {
   const row = await attachmentRow(db, id)
   if (row.state === 'stored' || row.state === 'pending') return attachmentAnswer(row)
+  if (row.reason === 'cloud_link') throw new AppError('conflict', { detail: IN_A_CLOUD })
   if (row.rawKey === null) {
     throw new AppError('conflict', {
       detail: 'The original mail of this attachment is not stored, so it cannot be read.',
@@ -108,11 +109,14 @@ async function attachmentRow(db: TenantDb, id: string): Promise<AttachmentRow> {
   return row
 }
 
+const IN_A_CLOUD = "This file lies in the sender's cloud storage. Open it by the link in the message."
+
 function notStored(row: AttachmentRow): string {
   switch (row.state) {
     case 'pending':
       return 'The attachment is being stored. Try again in a moment.'
     case 'skipped':
+      if (row.reason === 'cloud_link') return IN_A_CLOUD
       return 'The attachment was not stored because it is very large. Choose "Fetch" to store it now.'
     case 'failed':
       return 'The attachment could not be stored. Choose "Fetch" to try again.'

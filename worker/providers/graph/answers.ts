@@ -22,6 +22,7 @@ const Listed = z.object({
   conversationId: z.string().max(512).nullish(),
   receivedDateTime: Time.nullish(),
   isDraft: z.boolean().nullish(),
+  hasAttachments: z.boolean().nullish(),
   '@removed': z.unknown().optional(),
 })
 export const MessagePage = z.object({
@@ -39,7 +40,23 @@ export const Message = z.object({
 })
 export type Message = z.infer<typeof Message>
 export const MessageList = z.object({ value: z.array(Message) })
-export const Arrival = z.object({ receivedDateTime: Time.nullish() })
+export const Arrival = z.object({ receivedDateTime: Time.nullish(), hasAttachments: z.boolean().nullish() })
+
+/** What all kinds of attachments have. One that is odd must not cost its neighbours. */
+const Attachment = z.object({
+  '@odata.type': z.string().catch(''),
+  name: z.string().catch(''),
+  contentType: z
+    .string()
+    .max(127)
+    .regex(/^[\w.+-]+\/[\w.+-]+$/)
+    .nullable()
+    .catch(null),
+  size: z.number().int().nonnegative().nullable().catch(null),
+})
+export type Attachment = z.infer<typeof Attachment>
+export const AttachmentPage = z.object({ value: z.array(Attachment), '@odata.nextLink': Link.optional() })
+export type AttachmentPage = z.infer<typeof AttachmentPage>
 export const UploadSession = z.object({ uploadUrl: z.string().max(16_384) })
 
 export const Subscription = z.object({

@@ -96,7 +96,7 @@ async function advance(
   }
 }
 
-const SELECT = 'id,conversationId,receivedDateTime,isDraft'
+const SELECT = 'id,conversationId,receivedDateTime,isDraft,hasAttachments'
 const sinceFilter = (from: number) => `receivedDateTime ge ${new Date(from).toISOString().slice(0, 19)}Z`
 
 /**
@@ -212,6 +212,12 @@ const noProgress = () =>
 function entriesOf(page: MessagePage): Entry[] {
   return page.value
     .filter((message) => message['@removed'] === undefined && message.isDraft !== true)
-    .map(({ id, conversationId, receivedDateTime }): Entry => [id, conversationId ?? null, receivedDateTime ?? null])
+    .map(entryOf)
     .sort((a, b) => (a[2] ?? Number.POSITIVE_INFINITY) - (b[2] ?? Number.POSITIVE_INFINITY) || 0)
+}
+
+function entryOf({ id, conversationId, receivedDateTime, hasAttachments }: MessagePage['value'][number]): Entry {
+  const entry: Entry = [id, conversationId ?? null, receivedDateTime ?? null]
+  if (hasAttachments) entry.push(true)
+  return entry
 }

@@ -2,8 +2,8 @@
 import { z } from 'zod'
 import { type MailRole, type MessageRef, ProviderError } from '../provider'
 
-/** A message that is listed and not handed out yet: its id, its conversation and when it was received, ms. */
-const Entry = z.tuple([z.string(), z.string().nullable(), z.number().nullable()])
+/** A message that is listed and not handed out yet: its id, its conversation, when it was received (ms), and `true` where files are attached. */
+const Entry = z.tuple([z.string(), z.string().nullable(), z.number().nullable(), z.literal(true).optional()])
 export type Entry = z.infer<typeof Entry>
 
 /** A position before anything was asked, or on the way to the first delta link: what is there already is passed over. */
@@ -91,12 +91,13 @@ const REACH = 7 * 86_400_000
 
 const ROLES: Record<FolderName, MailRole | null> = { inbox: null, sentitems: 'sent' }
 
-export function refOf([id, thread, receivedAt]: Entry, folder: FolderName): MessageRef {
+export function refOf([id, thread, receivedAt, attached]: Entry, folder: FolderName): MessageRef {
   const role = ROLES[folder]
   return {
     identity: identityOf(id),
     ...(thread !== null && { thread }),
     ...(receivedAt !== null && { receivedAt }),
+    ...(attached && { attached }),
     ...(role !== null && { role }),
   }
 }

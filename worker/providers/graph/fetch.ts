@@ -9,6 +9,7 @@ import type { GraphClient } from './client'
 import { messageIdOf } from './cursor'
 import { isMailboxWide } from './errors'
 import type { GraphLimits } from './limits'
+import { cloudLinks } from './links'
 
 export type FetchDeps = { client: GraphClient; clock: Clock; limits: GraphLimits }
 
@@ -36,15 +37,19 @@ async function mailboxTrouble(client: GraphClient): Promise<ProviderError | null
 
 async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Promise<FetchedMessage> {
   const path = `messages/${encodeURIComponent(item.id)}`
-  const { role } = item.ref
+  const { role, linksOptional = false } = item.ref
   let answer: HttpAnswer | null = null
   try {
-    const receivedAt = item.ref.receivedAt ?? (await arrivalOf(deps, path, signal))
+    const { receivedAt, attached } = await listedOf(deps, item.ref, path, signal)
+    // Before the MIME, which may stay open for as long as it is read: Graph counts what is under way at once.
+    const links = attached ? await cloudLinks(deps, { path, optional: linksOptional, signal }) : []
     // Paid for by the caller of fetchRaw.
     answer = await deps.client.open({ path: `${path}/$value`, signal, paid: true })
     assertMime(answer)
     if (Number(answer.headers.get('content-length') ?? 0) > deps.limits.message) throw tooLarge(deps.limits)
-    return { ref: item.ref, ...(await contentOf(deps, answer)), start: 0, receivedAt, ...(role && { role }) }
+    const content = await contentOf(deps, answer)
+    const known = { start: 0, receivedAt, ...(role && { role }), ...(links.length > 0 && { links }) }
+    return { ref: item.ref, ...content, ...known }
   } catch (error) {
     answer?.close()
     if (!(error instanceof ProviderError)) throw error
@@ -55,10 +60,18 @@ async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Pro
 const gone = () =>
   new ProviderError('not_found', 'graph_gone', 'The message was deleted from the mailbox before it was fetched.')
 
-/** A listing may leave out what has not changed. */
-async function arrivalOf({ client }: FetchDeps, path: string, signal: AbortSignal): Promise<number | null> {
-  const arrival = await client.call(Arrival, { path, query: { $select: 'receivedDateTime' }, signal })
-  return arrival.receivedDateTime ?? null
+type Listed = { receivedAt: number | null; attached: boolean }
+
+/** What the listing told, or would have: it may leave out what has not changed. */
+async function listedOf(
+  { client }: FetchDeps,
+  { receivedAt, attached = false }: MessageRef,
+  path: string,
+  signal: AbortSignal,
+): Promise<Listed> {
+  if (receivedAt !== undefined) return { receivedAt, attached }
+  const arrival = await client.call(Arrival, { path, query: { $select: 'receivedDateTime,hasAttachments' }, signal })
+  return { receivedAt: arrival.receivedDateTime ?? null, attached: attached || arrival.hasAttachments === true }
 }
 
 /** A page for people or an object is no mail, whatever its status. */

@@ -14,6 +14,9 @@ export const GRAPH_LIMITS = {
   /** a message up to this size is handed over whole; a larger one as a stream */
   held: 3 * 1024 * 1024,
   message: LIMITS.rawMessage,
+  /** files in a cloud that are listed of one message, and the requests that are spent on it */
+  links: 50,
+  linkPages: 5,
   /** entries of one page of a listing or of a delta */
   page: 500,
   /** requests of one look for changes */
