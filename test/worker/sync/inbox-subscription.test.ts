@@ -126,6 +126,25 @@ describe('after a connect', () => {
     expect(JSON.stringify(await t.row())).not.toContain(state)
   })
 
+  it('nor in any log line, whatever becomes of the subscription', async () => {
+    const lines: string[] = []
+    const spies = (['log', 'info', 'warn', 'error'] as const).map((level) =>
+      vi.spyOn(console, level).mockImplementation((...said: unknown[]) => void lines.push(JSON.stringify(said))),
+    )
+    try {
+      const t = await setUp()
+      await t.connected()
+      t.push.fails = new ProviderError('transient', 'graph_down', 'Microsoft is down.')
+      await t.due()
+      await t.alarm()
+      await t.inside((object) => object.stop())
+    } finally {
+      for (const spy of spies) spy.mockRestore()
+    }
+    expect(lines.join()).toContain('inbox.push')
+    expect(lines.join()).not.toContain('state-of-')
+  })
+
   it('a reconnect replaces the subscription: the old one is named for its end, and stays recognised until then', async () => {
     const t = await setUp()
     await t.connected()
@@ -330,6 +349,30 @@ describe('silence', () => {
     await t.due()
     await t.alarm()
     expect(t.push.log).toEqual(['subscribe', 'renew', 'subscribe', 'renew'])
+  })
+
+  it('is not mail whose announcement comes while a check is reading it', async () => {
+    const t = await setUp()
+    await t.connected()
+    await t.later()
+    t.mailbox.mails.push(smallMail(1))
+    await t.inside(async (object) => {
+      t.mailbox.onChanges = async () => {
+        t.mailbox.onChanges = async () => {}
+        await object.poke(undefined, { push: true })
+      }
+      await object.syncNow()
+    })
+    expect((await t.state()).push.suspectAt).toBeNull()
+    expect(await t.row()).toMatchObject({ delivery_mode: 'push', push_problem: null })
+  })
+
+  it('is not the first import, however much of it nobody announced', async () => {
+    const t = await setUp()
+    for (let n = 0; n < 1_200; n++) t.mailbox.mails.push(smallMail(n))
+    await t.connected()
+    await t.checked()
+    expect(await t.row()).toMatchObject({ delivery_mode: 'push', push_problem: null })
   })
 
   it('is not mail that no announcement is promised for: replies written in Outlook lie in Sent', async () => {

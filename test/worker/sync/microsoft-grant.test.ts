@@ -36,8 +36,10 @@ async function setUp(
   const settings = microsoftSettings(more)
   const io = { fetch: microsoft.fetch as typeof fetch, clock: () => NOW }
   const deps = { db: inbox.db, keyring: settingsOf(env as Env).keyring, clock: io.clock }
-  const keeper = tokenKeeper({ ...deps, ...grantIssuer(settings, io, inbox.db) })
+  const another = () => tokenKeeper({ ...deps, ...grantIssuer(settings, io, inbox.db) })
+  const keeper = another()
   return {
+    another,
     inbox,
     microsoft,
     ask: (old?: string) => keeper.accessToken(inbox.inboxId, old),
@@ -101,6 +103,31 @@ describe('a refresh', () => {
       'the-refresh',
       t.microsoft.issued[1],
     ])
+  })
+
+  it('that dies before it has stored anything is made again with the token of before', async () => {
+    const t = await setUp()
+    let answered = () => {}
+    const dead = new Promise<void>((done) => (answered = done))
+    t.microsoft.tokenAnswer = async () => {
+      answered()
+      return new Promise(() => {})
+    }
+    t.ask().catch(() => {})
+    await dead
+    t.microsoft.tokenAnswer = null
+    const token = await t.another().accessToken(t.inbox.inboxId)
+    expect(await t.stored()).toMatchObject({ accessToken: token, refreshToken: t.microsoft.issued[1] })
+    expect(t.microsoft.tokenRequests().map(({ body }) => body.refresh_token)).toEqual(['the-refresh', 'the-refresh'])
+  })
+
+  it('of two keepers at once, as when an object moves, leaves one pair of tokens that belong together', async () => {
+    const t = await setUp()
+    const given = await Promise.all([t.ask(), t.another().accessToken(t.inbox.inboxId)])
+    const stored = await t.stored()
+    expect(new Set(given)).toEqual(new Set([stored?.accessToken]))
+    const at = t.microsoft.issued.indexOf(stored?.accessToken ?? '')
+    expect(stored?.refreshToken).toBe(t.microsoft.issued[at + 1])
   })
 
   it('whose rotated refresh token cannot be stored gives no token', async () => {
