@@ -31,6 +31,8 @@ export type Issued = {
   refreshToken: string | null
   scopes: string[]
   account: Account | null
+  /** openid was asked for, which is more than that it was ever consented to: an id token comes along */
+  identity: boolean
 }
 
 /** What a living access token stands for. `scopes` are roles for an app's own token. */
@@ -94,6 +96,7 @@ export function createGrants(world: World) {
       refreshToken: offline ? issueRefresh(holder) : null,
       scopes,
       account,
+      identity: holder.scopes.includes('openid'),
     }
     world.changed()
     return issued
@@ -168,7 +171,7 @@ export function createGrants(world: World) {
       const roles = app.adminConsents[directory] ? app.roles : []
       const accessToken = issueAccess(app, directory, null, roles)
       world.changed()
-      return { accessToken, refreshToken: null, scopes: roles, account: null }
+      return { accessToken, refreshToken: null, scopes: roles, account: null, identity: false }
     },
 
     /** What a living access token stands for. */

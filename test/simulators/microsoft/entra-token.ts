@@ -77,7 +77,11 @@ function scopesOf(form: URLSearchParams, request: SimRequest): string[] | null {
   return scopes.length > 0 ? scopes : null
 }
 
-function answered({ world }: Parts, app: App, { accessToken, refreshToken, scopes, account }: Issued): SimResponse {
+function answered(
+  { world }: Parts,
+  app: App,
+  { accessToken, refreshToken, scopes, account, identity }: Issued,
+): SimResponse {
   const now = Math.floor(world.clock() / 1000)
   return {
     status: 200,
@@ -90,7 +94,7 @@ function answered({ world }: Parts, app: App, { accessToken, refreshToken, scope
       access_token: accessToken,
       refresh_token: refreshToken ?? undefined,
       id_token:
-        account && scopes.includes('openid')
+        account && identity
           ? jwt({
               aud: app.clientId,
               iss: `https://login.microsoftonline.com/${account.directory}/v2.0`,

@@ -105,6 +105,11 @@ describe('a code flow', () => {
     expect((await connect(SUPPORT, 'User.Read Mail.Read')).refresh_token).toBeUndefined()
   })
 
+  it('tells who signed in only where that was asked for, whatever has been consented to', async () => {
+    expect((await connect(ANNA, `openid ${OWN}`)).id_token).toMatch(/^[\w-]+\.[\w-]+\./)
+    expect((await connect(ANNA)).id_token).toBeUndefined()
+  })
+
   it('knows scopes by their full names and in any case', async () => {
     const scope = 'https://graph.microsoft.com/mail.read offline_access'
     expect((await connect(ADELE, scope)).scope).toBe('Mail.Read')
