@@ -164,17 +164,44 @@ describe('with a Microsoft that minds its rules', () => {
     expect(await t.opens(await t.token())).toBe(200)
   })
 
-  it.each(['503', 'html', 'truncated_json', 'cut', 'redirect', '429'])(
-    'a token endpoint in trouble (%s) is not the end',
-    async (kind) => {
-      const t = await setUp()
-      await t.connect()
-      const first = await t.token()
-      await control('fault', { path: '/token$', kind, times: 1, location: 'http://evil.test/', retryAfter: 2 })
-      await expect(t.token(first)).rejects.toMatchObject({ kind: 'transient' })
-      expect(await t.opens(await t.token(first))).toBe(200)
-    },
-  )
+  it.each([
+    ['html', { kind: 'transient' }],
+    ['truncated_json', { kind: 'transient' }],
+    ['cut', { kind: 'transient' }],
+    ['redirect', { kind: 'transient' }],
+    ['503', { kind: 'rate_limited', retryAfter: 2_000 }],
+    ['429', { kind: 'rate_limited', retryAfter: 2_000 }],
+  ])('a token endpoint in trouble (%s) is not the end', async (kind, trouble) => {
+    const t = await setUp()
+    await t.connect()
+    const first = await t.token()
+    await control('fault', { path: '/token$', kind, times: 1, location: 'http://evil.test/', retryAfter: 2 })
+    await expect(t.token(first)).rejects.toMatchObject(trouble)
+    expect(await t.opens(await t.token(first))).toBe(200)
+  })
+})
+
+describe('a policy of the administrator', () => {
+  it.each([53003, 53000, 50105])('(AADSTS%i) at the connect is said as what it is and stores nothing', async (code) => {
+    const t = await setUp()
+    await control('fault', { path: '/token$', kind: `AADSTS${code}`, times: 1 })
+    expect(await t.connect()).toEqual({ connect: 'failed', reason: 'admin_policy' })
+    expect(await t.tokens()).toBeNull()
+    expect(await t.connect()).toEqual({ connect: 'ok' })
+  })
+
+  it('that lets nobody consent is one for the administrator, before and after he has agreed once', async () => {
+    const clientId = crypto.randomUUID()
+    const app = { clientId, secrets: ['a~secret'], redirectUris: [microsoft.redirectUri], adminOnly: true }
+    await control('apps', app)
+    const t = await setUp({ profile: { clientId, secret: 'a~secret' } })
+    const asked = { connect: 'failed', reason: 'admin_consent' }
+    expect(await t.connect()).toEqual(asked)
+    await control('admin-consent', { clientId, directory: 'contoso.example' })
+    expect(await t.connect()).toEqual({ connect: 'ok' })
+    await control('admin-consent', { clientId, directory: 'contoso.example', withdraw: true })
+    expect(await t.connect()).toEqual(asked)
+  })
 })
 
 describe('a shared mailbox', () => {

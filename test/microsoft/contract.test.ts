@@ -2,6 +2,7 @@
 import { afterAll } from 'vitest'
 import {
   type Account,
+  appToken,
   deliver,
   expectNoViolations,
   mailbox,
@@ -14,10 +15,10 @@ import { describeProviderContract, type ProviderHarness } from '../support/provi
 
 afterAll(expectNoViolations)
 
-async function harnessOf(account: Account): Promise<ProviderHarness> {
+async function harnessOf(account: Account, options: Parameters<typeof mailbox>[1] = {}): Promise<ProviderHarness> {
   const ids: string[] = []
   return {
-    open: ({ since }) => mailbox(account, { since }),
+    open: ({ since }) => mailbox(account, { since, ...options }),
     async deliver(raw) {
       ids.push(await deliver(account, raw))
     },
@@ -31,3 +32,8 @@ async function harnessOf(account: Account): Promise<ProviderHarness> {
 
 describeProviderContract('Graph, own mailbox,', async () => harnessOf(await newAccount()))
 describeProviderContract('Graph, shared mailbox,', async () => harnessOf(await newShared()))
+describeProviderContract('Graph, opened by the app itself,', async () => {
+  const account = await newAccount()
+  const app: Account = { ...account, mailbox: { kind: 'app', address: account.email } }
+  return harnessOf(app, { token: appToken })
+})

@@ -15,6 +15,7 @@ import {
   listAll,
   mailbox,
   messagesOf,
+  microsoft,
   newAccount,
   newShared,
   rawOf,
@@ -243,6 +244,27 @@ describe('a large reply', () => {
     expect(await failing(provider.send(mime))).toMatchObject({ code: 'untrusted_host', delivered: 'no' })
     expect(calls.every(({ url }) => url.host === 'graph.test')).toBe(true)
     expect(calls.at(-1)).toMatchObject({ method: 'DELETE' })
+  })
+
+  it.each([
+    'https://evil.test',
+    'http://graph.microsoft.com',
+    'https://graph.microsoft.com.evil.test',
+    'https://127.0.0.1:9',
+  ])('whose upload Graph points to %s stops there, and no draft is left behind', async (origin) => {
+    const account = await newAccount(WRITE_SCOPES)
+    await control('links/forge', { kind: 'uploadUrl', origin })
+    const origins = new Set<string>()
+    const provider = mailbox(account, {
+      fetch: (input, init) => {
+        origins.add(new URL(String(input)).origin)
+        return fetch(input, init)
+      },
+    })
+    const mime = await mimeTo(account.email, 'b@example.org', { attachments: [file(5_000_000)] })
+    expect(await failing(provider.send(mime))).toMatchObject({ code: 'untrusted_host', delivered: 'no' })
+    expect([...origins]).toEqual([microsoft.url])
+    expect((await messagesOf(account)).filter(({ folder }) => folder === 'drafts')).toEqual([])
   })
 
   it('shows no token to the address its files go to', async () => {

@@ -77,6 +77,14 @@ describe('a token', () => {
       'https://graph.test@evil.test/',
       'https://u:p@graph.test/',
       'https://graph.test:8443/v1.0',
+      'https://gr\u0430ph.test/v1.0',
+      'https://xn--grph-43d.test/v1.0',
+      'https://graph.test./v1.0',
+      'https://graph.test.evil.test/v1.0',
+      '//evil.test/v1.0',
+      'https:\\\\evil.test\\@graph.test/',
+      'ftp://graph.test/v1.0',
+      'javascript:alert(1)',
     ]) {
       const { call, asked } = client(inbox)
       expect((await failing(call(Folder, { link }))).code).toBe('untrusted_host')

@@ -56,6 +56,10 @@ describe('a redirect', () => {
     ['with credentials in it', 'https://user:pass@api.example.com/v1/me'],
     ['to another scheme', 'file:///etc/passwd'],
     ['without a scheme, to another host', '//evil.example.org/x'],
+    ['to a host whose letters only look like ours', 'https://%D0%B0pi.example.com/v1/me'],
+    ['to our host with a dot behind it', 'https://api.example.com./v1/me'],
+    ['to our host as the name of a user', 'https://api.example.com@evil.example.org/'],
+    ['to our host with a name before it and no word', 'https://user@api.example.com/v1/me'],
     ['with a backslash', 'https:\\\\evil.example.org\\@api.example.com'],
   ])('%s is refused and the token stays here', async (_, location) => {
     const { ask, asked } = setUp(() => redirect(location))
