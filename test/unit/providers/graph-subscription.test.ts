@@ -105,6 +105,16 @@ describe('a subscription', () => {
     expect((await push.subscribe(lease('old'))).subscription?.id).toBe('new')
   })
 
+  it('that is refused as a double of one that somebody else has says so, and takes nothing away', async () => {
+    const { push, steps } = open(({ method }) =>
+      method === 'GET' ? json({ value: [] }) : method === 'DELETE' ? deleted() : graphRefusal(409, 'Conflict'),
+    )
+    const error = await failing(push.subscribe(null))
+    expect(error).toMatchObject({ kind: 'protocol', code: 'graph_conflict' })
+    expect(error.message).toMatch(/another inbox already.*at intervals/)
+    expect(steps().filter((step) => step.startsWith('DELETE'))).toEqual([])
+  })
+
   it('stands although tidying up fails', async () => {
     const { push } = open(({ method }) => (method === 'POST' ? created('new') : graphRefusal(500, 'x')))
     expect((await push.subscribe(lease('old'))).subscription?.id).toBe('new')

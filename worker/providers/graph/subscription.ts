@@ -135,6 +135,7 @@ function inWords(error: ProviderError, { mailbox, notificationUrl }: Subscriptio
     error.code === 'graph_consent_missing'
   )
     return new ProviderError('protocol', 'graph_subscription_denied', DENIED[mailbox.kind], { cause })
+  if (error.code === 'graph_conflict') return new ProviderError('protocol', error.code, TAKEN, { cause })
   if (error.code === 'graph_refused' && /validation/i.test(error.message))
     return new ProviderError('protocol', 'graph_url_unreachable', `Microsoft cannot reach ${notificationUrl}.`, {
       cause,
@@ -144,6 +145,7 @@ function inWords(error: ProviderError, { mailbox, notificationUrl }: Subscriptio
 }
 
 const POLLED = 'so Postroom asks for new mail at intervals.'
+const TAKEN = `Microsoft announces new mail of this mailbox to another inbox already, ${POLLED}`
 const DENIED = {
   own: `Microsoft does not announce new mail of this mailbox, ${POLLED}`,
   shared: `Microsoft does not announce new mail of this shared mailbox to the account that connected it, ${POLLED}`,
