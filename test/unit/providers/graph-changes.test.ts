@@ -1,5 +1,6 @@
 // What is new in a Microsoft mailbox: the delta is begun, the mails are listed by date, then the delta is read; for inbox and sent items.
 import { describe, expect, it } from 'vitest'
+import { identityOf, messageIdOf } from '../../../worker/providers/graph/cursor'
 import { type GraphConfig, type GraphDeps, openGraph } from '../../../worker/providers/graph/provider'
 import { type Cursor, type MailProvider, type MessageRef, ProviderError } from '../../../worker/providers/provider'
 import { countingTokens, graphRefusal, json, type Script, scriptedFetch } from '../../support/scripted-fetch'
@@ -215,6 +216,16 @@ describe('a first listing', () => {
   })
 })
 
+describe('an identity', () => {
+  it.each(['AAkALg-_=', 'graph:AAA', 'graph:graph:x', 'imap:INBOX:1:2'])(
+    'of %s has one prefix and leads back to it',
+    (id) => {
+      expect(identityOf(id)).toBe(`graph:${id}`)
+      expect(messageIdOf(identityOf(id))).toBe(id)
+    },
+  )
+})
+
 describe('a delta that is begun', () => {
   const begunAt = async (since: number) => {
     const { provider, asked } = open(mailbox({ inbox: [], sentitems: [] }), { since })
@@ -255,6 +266,31 @@ describe('a mailbox', () => {
     const { ids, cursor } = await readAll(provider)
     expect(ids).toEqual(['m0', 'm1'])
     expect((await readAll(provider, cursor)).ids).toEqual([])
+  })
+
+  it('whose sent items may be read later is read with them a day after that, all that was sent meanwhile', async () => {
+    const folders = mailbox({ inbox: [], sentitems: mails(2, HOUR, 's') })
+    let now = NOW
+    let allowed = false
+    let refusals = 0
+    const { provider } = open(
+      (asked, count) => {
+        if (allowed || !asked.url.pathname.includes('sentitems')) return folders(asked, count)
+        refusals++
+        return graphRefusal(403, 'ErrorAccessDenied')
+      },
+      { now: () => now, since: NOW - 24 * HOUR },
+    )
+    let { cursor, ids } = await readAll(provider)
+    now += HOUR
+    ;({ cursor, ids } = await readAll(provider, cursor))
+    expect([ids, refusals]).toEqual([[], 1])
+    now += 24 * HOUR
+    ;({ cursor, ids } = await readAll(provider, cursor))
+    expect([ids, refusals]).toEqual([[], 2])
+    allowed = true
+    now += 24 * HOUR
+    expect((await readAll(provider, cursor)).ids).toEqual(['s0', 's1'])
   })
 
   it('whose inbox may not be read says what is missing', async () => {
@@ -321,10 +357,16 @@ describe('a delta', () => {
     ['syncStateNotFound', () => graphRefusal(404, 'syncStateNotFound')],
     ['SyncStateInvalid', () => graphRefusal(400, 'SyncStateInvalid')],
     ['resyncRequired', () => graphRefusal(400, 'resyncRequired')],
+    ['whatever else Graph says against its own link', () => graphRefusal(400, 'BadRequest', 'Badly formed token.')],
   ] as [string, () => Response][])('that is refused with %s has expired', async (_, answer) => {
     const { provider: warm } = open(mailbox({ inbox: [], sentitems: [] }))
     const { cursor } = await readAll(warm, await atRest())
     expect((await failing(open(inboxAnswers(answer)).provider.changes(cursor, 10))).kind).toBe('cursor_expired')
+  })
+
+  it('whose first request is refused has not expired: a listing would be refused as well', async () => {
+    const { provider } = open(() => graphRefusal(400, 'ErrorInvalidUrlQuery', 'No such thing.'))
+    expect(await failing(provider.changes(null, 10))).toMatchObject({ kind: 'protocol', code: 'graph_refused' })
   })
 
   it('that is refused a moment after it was begun has not expired: a listing would only end here again', async () => {

@@ -7,6 +7,7 @@ import { MessagePage } from './answers'
 import type { Call, GraphClient } from './client'
 import {
   type Begin,
+  type Closed,
   type Delta,
   type Entry,
   type FolderCursor,
@@ -92,7 +93,7 @@ async function advance(
     case 'delta':
       return delta(deps, folder)
     case 'closed':
-      return folder
+      return isDue(deps, folder) ? begin(deps, name, reopened(deps), since) : folder
   }
 }
 
@@ -112,7 +113,8 @@ async function begin(deps: ChangesDeps, name: FolderName, folder: Begin, since: 
   try {
     page = await ask(deps, folder.link === null ? first : { link: folder.link })
   } catch (error) {
-    if (name === 'sentitems' && error instanceof ProviderError && isClosed(error)) return { mode: 'closed' }
+    if (name === 'sentitems' && error instanceof ProviderError && isClosed(error))
+      return { mode: 'closed', at: clock() }
     throw error
   }
   const passed = folder.passed + page.value.length
@@ -127,6 +129,14 @@ async function begin(deps: ChangesDeps, name: FolderName, folder: Begin, since: 
 }
 
 const NARROWEST = 10 * 60_000
+
+/** People are given the right to a folder later, and one bad answer is no reason to leave it shut. */
+const isDue = ({ clock }: ChangesDeps, { at }: Closed) => clock() - at >= DAY
+const DAY = 86_400_000
+
+function reopened({ clock, limits }: ChangesDeps): Begin {
+  return { mode: 'begin', from: clock() - limits.overlap, link: null, passed: 0 }
+}
 
 /** Who may read an inbox need not be able to read what was sent from it. */
 function isClosed(error: ProviderError): boolean {
@@ -190,8 +200,14 @@ function unlessRecent({ clock, limits }: ChangesDeps, { takenAt }: Delta, expire
 const DELTA_STUCK = 'Microsoft lists the same changes over and over.'
 const DELTA_REFUSED = 'Microsoft refuses to list changes since a moment that it has just named itself.'
 
-function ask({ client, limits }: ChangesDeps, call: Call): Promise<MessagePage> {
-  return client.call(MessagePage, { ...call, prefer: `odata.maxpagesize=${limits.page}` })
+/** A link that Graph itself has made and now calls wrong is void, whatever it calls that. */
+async function ask({ client, limits }: ChangesDeps, call: Call): Promise<MessagePage> {
+  try {
+    return await client.call(MessagePage, { ...call, prefer: `odata.maxpagesize=${limits.page}` })
+  } catch (error) {
+    if (!('link' in call) || !(error instanceof ProviderError) || error.code !== 'graph_refused') throw error
+    throw new ProviderError('cursor_expired', 'graph_delta_void', error.message, { cause: error.cause })
+  }
 }
 
 type Links = { next: string; end: string } | { next: null; end: string }

@@ -39,13 +39,14 @@ const Delta = z.object({
   /** ms: when the position was taken; null once it has proven to be of use */
   takenAt: z.number().nullable(),
 })
-/** A folder that may not be read, and need not be. */
-const Closed = z.object({ mode: z.literal('closed') })
+/** A folder that may not be read, and need not be; `at` ms: when that was tried. */
+const Closed = z.object({ mode: z.literal('closed'), at: z.number().catch(0) })
 
 const FolderCursor = z.discriminatedUnion('mode', [Begin, Listing, Delta, Closed])
 export type Begin = z.infer<typeof Begin>
 export type Listing = z.infer<typeof Listing>
 export type Delta = z.infer<typeof Delta>
+export type Closed = z.infer<typeof Closed>
 export type FolderCursor = z.infer<typeof FolderCursor>
 
 export const FOLDERS = ['inbox', 'sentitems'] as const
