@@ -1,13 +1,15 @@
 // The Microsoft settings in words, and what their form asks of the API.
 import { describe, expect, it } from 'vitest'
+import { leftInboxes, reconnectWords } from '../../../web/features/microsoft/left-inboxes'
 import {
   bindingText,
   capabilityLabel,
   consumerList,
+  lackedConsumers,
   shownBindings,
   usersOf,
 } from '../../../web/features/microsoft/microsoft-words'
-import { asksReconnect, profileInput, profileRules, profileValues } from '../../../web/features/microsoft/profile-form'
+import { isOtherApp, profileInput, profileRules, profileValues } from '../../../web/features/microsoft/profile-form'
 import { ApiError } from '../../../web/lib/http'
 import { BINDING_STATES, type BindingAnswer, type ProfileAnswer } from '../../../worker/contract/microsoft'
 
@@ -58,6 +60,7 @@ it('shows what the edition has, email first', () => {
   })
   const shown = shownBindings([binding('msp_sso', true), binding('email', true), binding('calendar', false)])
   expect(shown.map(({ consumer }) => consumer)).toEqual(['email', 'msp_sso'])
+  expect(lackedConsumers([binding('email', true), binding('calendar', false)])).toEqual(['calendar'])
 })
 
 describe('a refused archive or delete', () => {
@@ -100,12 +103,48 @@ describe('the profile form', () => {
     expect(profileInput(fresh, null).consent).toEqual({ required: true, granted: true })
   })
 
-  it('warns before a new client id cuts off connected inboxes', () => {
-    const values = { ...profileValues(profile), clientId: 'client-2' }
-    expect(asksReconnect(values, profile)).toBe(true)
-    expect(asksReconnect(profileValues(profile), profile)).toBe(false)
-    expect(asksReconnect(values, { ...profile, boundConsumers: [] })).toBe(false)
-    expect(asksReconnect(values, null)).toBe(false)
+  it('knows a stored profile that is to become another app', () => {
+    expect(isOtherApp({ ...profileValues(profile), clientId: 'client-2' }, profile)).toBe(true)
+    expect(isOtherApp({ ...profileValues(profile), clientId: ' client-1 ' }, profile)).toBe(false)
+    expect(isOtherApp(profileValues(null), null)).toBe(false)
+  })
+})
+
+describe('inboxes that another app for email would leave', () => {
+  const inbox = (name: string, grant: { profileId: string | null; clientId: string } | null, status = 'connected') =>
+    ({
+      name,
+      connectionType: 'microsoft',
+      status,
+      pauseReason: null,
+      connection: grant && { microsoft: grant },
+    }) as Parameters<typeof leftInboxes>[0][number]
+  const served = { profileId: 'msp_1', clientId: 'client-1' }
+  const inboxes = [
+    inbox('Support', served),
+    inbox('Ended', served, 'disconnected'),
+    inbox('Older app', { ...served, clientId: 'client-0' }),
+    inbox('By the server', { profileId: null, clientId: 'deployment' }),
+    inbox('Never connected', null),
+  ]
+
+  it('are named, and those that ask already are not', () => {
+    expect(leftInboxes(inboxes, served, null)).toEqual(['Support'])
+    expect(leftInboxes(inboxes, served, { ...served, clientId: 'client-2' })).toEqual(['Support'])
+    expect(leftInboxes(inboxes, served, served)).toEqual([])
+    expect(leftInboxes(inboxes, null, served)).toEqual([])
+  })
+
+  it('are those of the server as well, once a profile takes over', () => {
+    expect(leftInboxes(inboxes, { profileId: null }, served)).toEqual(['By the server'])
+    expect(leftInboxes(inboxes, { profileId: null }, { profileId: null })).toEqual([])
+  })
+
+  it('are counted where they are many', () => {
+    expect(reconnectWords(['A', 'B'])).toBe('A and B will ask to be connected again.')
+    expect(reconnectWords(['A', 'B', 'C', 'D', 'E', 'F', 'G'])).toBe(
+      'A, B, C, D, E and 2 more will ask to be connected again.',
+    )
   })
 })
 

@@ -41,11 +41,12 @@ export const useRestoreProfile = (id: string) =>
   useMicrosoftMutation(() => read(api.microsoft.profiles[':id'].restore.$post({ param: { id } })))
 
 export type Parting = 'archive' | 'delete'
-/** While something uses the profile: ApiError 409 `profile_in_use` with `consumers`. */
+/** While something uses the profile: ApiError 409 `profile_in_use` with `consumers`. `unbindHidden`: what this edition lacks does not count. */
 export const usePartWithProfile = (id: string) =>
-  useMicrosoftMutation((how: Parting) => {
+  useMicrosoftMutation(({ how, unbindHidden }: { how: Parting; unbindHidden: boolean }) => {
     const profile = api.microsoft.profiles[':id']
-    return done(how === 'archive' ? profile.archive.$post({ param: { id } }) : profile.$delete({ param: { id } }))
+    if (how === 'archive') return done(profile.archive.$post({ param: { id } }))
+    return done(profile.$delete({ param: { id }, query: unbindHidden ? { unbindHidden: 'true' } : {} }))
   })
 
 /** Binds the profile, or with null takes the binding away. */

@@ -1,6 +1,5 @@
 // One use of Microsoft: which profile serves it, whether that works, and what has to be registered at Microsoft for it.
-import { Alert, Button, CopyButton, Group, Select, Stack, Text } from '@mantine/core'
-import { IconExternalLink } from '@tabler/icons-react'
+import { Alert, Button, Group, Select, Stack, Text } from '@mantine/core'
 import { type ReactNode, useState } from 'react'
 import type { BindingAnswer, ProfileAnswer } from '../../../worker/contract/microsoft'
 import { CopyLine } from '../../components/copy-line'
@@ -8,8 +7,12 @@ import { Section } from '../../components/section'
 import { StateBadge } from '../../components/state-badge'
 import { notifyDone, notifyError } from '../../lib/notify'
 import { useBind, useUpdateProfile } from './api'
+import { ConsentLink } from './consent-link'
+import { reconnectWords, type ServingApp } from './left-inboxes'
 import classes from './microsoft.module.css'
 import { bindingText, CONSUMER_LABEL, CONSUMER_MEANING, STATE_LABEL, STATE_TONE } from './microsoft-words'
+import { UnbindDialog } from './unbind-dialog'
+import { useLeftInboxes } from './use-left-inboxes'
 
 type Props = { binding: BindingAnswer; profiles: readonly ProfileAnswer[] }
 
@@ -59,10 +62,16 @@ function ConfirmConsent({ profile }: { profile: ProfileAnswer }) {
   )
 }
 
-function Choice({ binding: { consumer, profileId }, profiles }: Props) {
+function Choice({ binding: { consumer, profileId, state }, profiles }: Props) {
   const bind = useBind(consumer)
   const [chosen, choose] = useState(profileId)
+  const [removing, setRemoving] = useState(false)
   const label = CONSUMER_LABEL[consumer]
+  const email = consumer === 'email'
+  const own: ServingApp | null = email && profileId === null && state === 'ready' ? { profileId } : null
+  const serving = email ? (servingApp(profiles, profileId) ?? own) : null
+  const leftByChoice = useLeftInboxes(serving, servingApp(profiles, chosen))
+  const leftByRemoval = useLeftInboxes(serving, null)
   const choices = profiles
     .filter(({ id, archivedAt }) => !archivedAt || id === profileId)
     .map(({ id, displayName, archivedAt }) => ({
@@ -70,7 +79,8 @@ function Choice({ binding: { consumer, profileId }, profiles }: Props) {
       label: archivedAt ? `${displayName} (archived)` : displayName,
     }))
   const save = (next: string | null, done: string) =>
-    bind.mutate(next, { onSuccess: () => notifyDone(done), onError: notifyError })
+    bind.mutate(next, { onSuccess: () => notifyDone(done), onError: notifyError, onSettled: () => setRemoving(false) })
+  const remove = () => save(null, `${label} is no longer bound to a profile.`)
   return (
     <Stack gap={4}>
       <Group gap="xs" align="end">
@@ -96,19 +106,32 @@ function Choice({ binding: { consumer, profileId }, profiles }: Props) {
           <Button
             variant="default"
             loading={bind.isPending && bind.variables === null}
-            onClick={() => save(null, `${label} is no longer bound to a profile.`)}
+            onClick={() => (leftByRemoval.length > 0 ? setRemoving(true) : remove())}
           >
             Remove
           </Button>
         )}
       </Group>
-      {consumer === 'email' && profileId !== null && chosen !== profileId && (
+      {chosen !== profileId && leftByChoice.length > 0 && (
         <Text size="sm" c="var(--tone-warn)" role="status">
-          Inboxes that were connected with another app will ask to be connected again.
+          {reconnectWords(leftByChoice)}
         </Text>
+      )}
+      {removing && (
+        <UnbindDialog
+          left={leftByRemoval}
+          removing={bind.isPending}
+          onRemove={remove}
+          onClose={() => setRemoving(false)}
+        />
       )}
     </Stack>
   )
+}
+
+function servingApp(profiles: readonly ProfileAnswer[], profileId: string | null): ServingApp | null {
+  const profile = profiles.find(({ id }) => id === profileId)
+  return profile ? { profileId: profile.id, clientId: profile.clientId } : null
 }
 
 /** What the administrator of the app registration has to enter, ready to be copied. */
@@ -136,26 +159,7 @@ function Registration({ binding }: { binding: BindingAnswer }) {
       )}
       {adminConsentUrl && (
         <Entry name="Where an administrator of the directory agrees for everybody">
-          <Group gap="xs" mt={4}>
-            <Button
-              component="a"
-              href={adminConsentUrl}
-              target="_blank"
-              rel="noreferrer"
-              size="xs"
-              variant="default"
-              rightSection={<IconExternalLink size={14} aria-hidden />}
-            >
-              Open the consent page
-            </Button>
-            <CopyButton value={adminConsentUrl}>
-              {({ copied, copy }) => (
-                <Button size="xs" variant="default" onClick={copy}>
-                  {copied ? 'Copied' : 'Copy the consent link'}
-                </Button>
-              )}
-            </CopyButton>
-          </Group>
+          <ConsentLink url={adminConsentUrl} />
         </Entry>
       )}
     </dl>

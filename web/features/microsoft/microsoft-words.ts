@@ -30,6 +30,11 @@ export function shownBindings(bindings: readonly BindingAnswer[]): BindingAnswer
     .sort((one, other) => order.indexOf(one.consumer) - order.indexOf(other.consumer))
 }
 
+/** The consumers that this edition does not have. */
+export function lackedConsumers(bindings: readonly Pick<BindingAnswer, 'consumer' | 'visible'>[]): MicrosoftConsumer[] {
+  return bindings.filter(({ visible }) => !visible).map(({ consumer }) => consumer)
+}
+
 export const STATE_LABEL: Record<BindingState, string> = {
   ready: 'Ready',
   not_configured: 'Not set up',

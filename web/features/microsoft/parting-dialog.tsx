@@ -1,11 +1,12 @@
 // Archives or deletes a profile: says what that takes, and who still uses it where that is in the way.
 import { Alert, Button, Group, Modal, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
 import type { ProfileAnswer } from '../../../worker/contract/microsoft'
 import { messageOf } from '../../lib/http'
 import { notifyDone } from '../../lib/notify'
-import { type Parting, usePartWithProfile } from './api'
-import { consumerList, usersOf } from './microsoft-words'
+import { bindingsQuery, type Parting, usePartWithProfile } from './api'
+import { consumerList, lackedConsumers, usersOf } from './microsoft-words'
 
 const WORDS: Record<Parting, { yes: string; text: string; done: string }> = {
   archive: {
@@ -27,14 +28,21 @@ export function PartingDialog({ profile, how, onClose }: Props) {
   const words = WORDS[how]
   // What is known beforehand is said beforehand; the server has the last word.
   const users = usersOf(part.error) ?? profile.boundConsumers
-  const blocked = users.length > 0
+  const lacked: string[] = lackedConsumers(useQuery(bindingsQuery).data ?? [])
+  // Nobody can choose another profile for what this edition does not have, so that is no reason to keep a secret here.
+  const onlyHidden = users.length > 0 && users.every((user) => lacked.includes(user))
+  const unbindHidden = how === 'delete' && onlyHidden
+  const blocked = users.length > 0 && !unbindHidden
   const send = () =>
-    part.mutate(how, {
-      onSuccess: () => {
-        notifyDone(`${profile.displayName} is ${words.done}.`)
-        onClose()
+    part.mutate(
+      { how, unbindHidden },
+      {
+        onSuccess: () => {
+          notifyDone(`${profile.displayName} is ${words.done}.`)
+          onClose()
+        },
       },
-    })
+    )
   return (
     <Modal
       opened
@@ -45,10 +53,16 @@ export function PartingDialog({ profile, how, onClose }: Props) {
       <Stack gap="sm">
         {blocked ? (
           <Alert color="yellow" icon={<IconAlertTriangle />} role="alert" title={`In use by ${consumerList(users)}`}>
-            Choose another profile there, or take this one away, before you {how} it.
+            {onlyHidden
+              ? 'This edition does not have that, so the profile can be deleted here but not archived.'
+              : `Choose another profile there, or take this one away, before you ${how} it.`}
           </Alert>
         ) : (
-          <Text size="sm">{words.text}</Text>
+          <Text size="sm">
+            {words.text}
+            {unbindHidden &&
+              ` It is bound to ${consumerList(users)}, which this edition does not have: with the enterprise edition, another profile has to be chosen there.`}
+          </Text>
         )}
         {part.error && !blocked && (
           <Alert color="red" role="alert">

@@ -1,13 +1,16 @@
 // Adds or edits a profile. The secret only goes in: left blank, the stored one stays.
 import { Alert, Button, Checkbox, Group, Modal, PasswordInput, Stack, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
+import { useQuery } from '@tanstack/react-query'
 import type { ProfileAnswer } from '../../../worker/contract/microsoft'
 import { fieldErrors } from '../../lib/form'
 import { messageOf } from '../../lib/http'
 import { notifyDone } from '../../lib/notify'
-import { useCreateProfile, useUpdateProfile } from './api'
-import { CAPABILITY_LABEL } from './microsoft-words'
-import { asksReconnect, profileInput, profileRules, profileValues } from './profile-form'
+import { bindingsQuery, useCreateProfile, useUpdateProfile } from './api'
+import { reconnectWords } from './left-inboxes'
+import { CAPABILITY_LABEL, lackedConsumers } from './microsoft-words'
+import { isOtherApp, profileInput, profileRules, profileValues } from './profile-form'
+import { useLeftInboxes } from './use-left-inboxes'
 
 type Props = { profile: ProfileAnswer | null; onClose: () => void }
 
@@ -16,7 +19,14 @@ export function ProfileDialog({ profile, onClose }: Props) {
   const update = useUpdateProfile(profile?.id ?? '')
   const form = useForm({ initialValues: profileValues(profile), validate: profileRules(profile) })
   const { error, isPending } = profile ? update : create
-  const { consentRequired } = form.values
+  const { consentRequired, capabilities } = form.values
+  const otherApp = isOtherApp(form.values, profile)
+  const serving = profile?.boundConsumers.includes('email')
+    ? { profileId: profile.id, clientId: profile.clientId }
+    : null
+  const left = useLeftInboxes(serving, null)
+  // A capability that belongs to a consumer has its name.
+  const lacked: string[] = lackedConsumers(useQuery(bindingsQuery).data ?? [])
   const submit = form.onSubmit((values) => {
     const after = {
       onSuccess: (saved: ProfileAnswer) => {
@@ -55,10 +65,15 @@ export function ProfileDialog({ profile, onClose }: Props) {
             spellCheck={false}
             {...form.getInputProps('clientId')}
           />
+          {otherApp && left.length > 0 && <Alert color="yellow">{reconnectWords(left)}</Alert>}
           <PasswordInput
             label="Client secret"
             description={
-              profile?.hasSecret ? 'Leave blank to keep the stored one' : 'The value of the secret, not its id'
+              !profile?.hasSecret
+                ? 'The value of the secret, not its id'
+                : otherApp
+                  ? 'The stored one belongs to the client id before; blank keeps it all the same'
+                  : 'Leave blank to keep the stored one'
             }
             autoComplete="new-password"
             {...form.getInputProps('clientSecret')}
@@ -73,13 +88,15 @@ export function ProfileDialog({ profile, onClose }: Props) {
           />
           <Checkbox.Group
             label="Set up for"
-            description="A note of what the registration is meant for"
+            description="What the registration is meant for"
             {...form.getInputProps('capabilities')}
           >
             <Stack gap={6} mt="xs">
-              {Object.entries(CAPABILITY_LABEL).map(([value, label]) => (
-                <Checkbox key={value} value={value} label={label} />
-              ))}
+              {Object.entries(CAPABILITY_LABEL)
+                .filter(([value]) => !lacked.includes(value) || capabilities.includes(value))
+                .map(([value, label]) => (
+                  <Checkbox key={value} value={value} label={label} />
+                ))}
             </Stack>
           </Checkbox.Group>
           <Checkbox
@@ -92,9 +109,6 @@ export function ProfileDialog({ profile, onClose }: Props) {
               label="The administrator has agreed"
               {...form.getInputProps('consentGranted', { type: 'checkbox' })}
             />
-          )}
-          {asksReconnect(form.values, profile) && (
-            <Alert color="yellow">Inboxes that were connected with this profile will ask to be connected again.</Alert>
           )}
           <Group justify="end">
             <Button variant="default" onClick={onClose}>

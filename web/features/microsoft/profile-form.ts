@@ -37,9 +37,9 @@ export function profileInput(values: ProfileValues, stored: ProfileAnswer | null
   }
 }
 
-/** Whether inboxes that are connected with the profile have to be connected again after saving. */
-export function asksReconnect(values: ProfileValues, stored: ProfileAnswer | null): boolean {
-  return stored?.boundConsumers.includes('email') === true && values.clientId.trim() !== stored.clientId
+/** Whether the stored profile is to become another app's: its secret and the grants it issued are of no use then. */
+export function isOtherApp(values: ProfileValues, stored: ProfileAnswer | null): stored is ProfileAnswer {
+  return stored !== null && values.clientId.trim() !== stored.clientId
 }
 
 /** Rules by field. A new profile, and one whose secret was erased, needs a secret. */
