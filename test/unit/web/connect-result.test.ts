@@ -95,8 +95,27 @@ describe('the words', () => {
     const words = connectWords({ connect: 'failed', reason: 'mailbox_denied' }, microsoft)
     expect(words?.text).toContain('Full Access')
     const named = connectWords({ connect: 'failed', reason: 'mailbox_denied', address: 'anna@acme.example' }, microsoft)
-    expect(named).toMatchObject({ title: expect.stringContaining('anna@acme.example'), chooseAccount: true })
+    expect(named).toMatchObject({
+      title: `anna@acme.example may not open ${microsoft.emailAddress}`,
+      chooseAccount: true,
+    })
     expect(connectWords({ connect: 'failed', reason: 'mailbox_denied' }, inbox)?.text).toContain('(mailbox_denied)')
+  })
+
+  it('name the mailbox that was opened before, where it is not the address of the inbox', () => {
+    const shared = {
+      ...microsoft,
+      connection: { microsoft: { kind: 'shared', address: 'info@acme.example' } },
+    } as unknown as Parameters<typeof connectWords>[1]
+    const words = connectWords({ connect: 'failed', reason: 'mailbox_denied' }, shared)
+    expect(words?.title).toBe('This account may not open info@acme.example')
+  })
+
+  it('say that an administrator has to agree, and ask for the link to hand on', () => {
+    const words = connectWords({ connect: 'failed', reason: 'admin_consent' }, microsoft)
+    expect(words).toMatchObject({ title: 'An administrator has to agree first', asksConsent: true })
+    expect(words?.text).toContain('consent link')
+    expect(connectWords({ connect: 'failed', reason: 'admin_policy' }, microsoft)?.asksConsent).toBe(false)
   })
 
   it('need no inbox where the attempt is not known', () => {

@@ -10,9 +10,16 @@ import { MailboxKindChoice } from './mailbox-kind-choice'
 import { Permissions } from './permissions'
 import { accountOf, VENDOR_NAME, type Vendor } from './vendors'
 
-export function AccountSection({ inbox, vendor }: { inbox: InboxAnswer; vendor: Vendor }) {
+type Props = {
+  inbox: InboxAnswer
+  vendor: Vendor
+  /** whose mailbox the attempt was for that the browser has just come back from */
+  tried: MailboxKind | undefined
+}
+
+export function AccountSection({ inbox, vendor, tried }: Props) {
   const account = accountOf(inbox)
-  const [chosen, choose] = useState<MailboxKind>('own')
+  const [chosen, choose] = useState<MailboxKind>(tried ?? 'own')
   // What was granted once says nothing where the access has ended.
   const valid = account !== null && !accessEnded(inbox)
   const kind = account?.kind ?? chosen

@@ -41,11 +41,11 @@ const BY_VENDOR: Record<Vendor, ReadonlyMap<string, string>> = {
     ['microsoft_unreachable', 'Microsoft could not be reached. Try again in a few minutes.'],
     [
       'admin_policy',
-      'A policy of your organisation stopped the sign-in. Ask an administrator of your Microsoft directory to allow Postroom.',
+      'A policy of your organisation stopped the sign-in. An administrator of your Microsoft directory has to let this account use the app: assign it under Enterprise applications, or allow it in Conditional Access. Their sign-in log names the policy.',
     ],
     [
       'admin_consent',
-      'An administrator of your Microsoft directory has to allow Postroom first. The link for that is under Settings → Integrations → Microsoft.',
+      'An administrator of your Microsoft directory has to allow Postroom, once for everybody. Send them the consent link, which is under Settings → Integrations → Microsoft as well; when they have agreed, try again.',
     ],
     [
       'no_mailbox',
@@ -53,7 +53,7 @@ const BY_VENDOR: Record<Vendor, ReadonlyMap<string, string>> = {
     ],
     [
       'mailbox_denied',
-      'It may not open this mailbox. Ask an Exchange administrator to give it Full Access and Send As on the mailbox, wait a few minutes, and try again.',
+      'Ask an Exchange administrator to give the account Full Access and Send As on the mailbox, wait a few minutes, and try again; or sign in with an account that has them.',
     ],
     ['no_refresh_token', 'Microsoft gave no lasting access. Try again and agree to everything that is asked.'],
   ]),

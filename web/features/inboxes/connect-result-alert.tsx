@@ -5,6 +5,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
 import type { InboxAnswer, MailboxKind } from '../../../worker/contract/inboxes'
 import { messageOf } from '../../lib/http'
+import { EmailConsentLink } from '../microsoft/email-consent-link'
 import { type ConnectSearch, type ConnectWords, connectWords } from './connect-result'
 import { useConnectAccount } from './use-connect-account'
 
@@ -45,6 +46,7 @@ export function ConnectResultAlert({ inbox, search }: Props) {
             ))}
           </List>
         )}
+        {words.asksConsent && <EmailConsentLink />}
         {inbox && <Choices inbox={inbox} words={words} kind={told.mailbox} />}
       </Stack>
     </Alert>
@@ -69,7 +71,7 @@ function Choices({ inbox, words, kind }: ChoicesProps) {
         )}
         {asShared && (
           <Button size="xs" variant="default" disabled={leaving} onClick={() => connect({ kind: 'shared' })}>
-            It is a shared mailbox
+            Connect it as a shared mailbox
           </Button>
         )}
         {again && (

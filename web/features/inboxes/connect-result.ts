@@ -65,6 +65,8 @@ export type ConnectWords = {
   useAddress: string | null
   /** whether the inbox may be a shared mailbox of the account that signed in */
   asShared: boolean
+  /** whether a directory's administrator has to agree first, so that the link for that is shown */
+  asksConsent: boolean
 }
 
 /**
@@ -75,19 +77,31 @@ export function connectWords(search: ConnectSearch, inbox: Target | null): Conne
   if (search.connect === 'expired') return EXPIRED
   if (search.connect === 'failed') {
     const text = failureText(search.reason, inbox && vendorOf(inbox))
+    if (search.reason === 'admin_consent')
+      return { ...PLAIN, title: 'An administrator has to agree first', text, asksConsent: true }
     if (search.reason !== 'mailbox_denied') return { ...PLAIN, title: 'Connecting did not work', text }
-    return {
-      ...PLAIN,
-      title: `The mailbox did not open for ${search.address ?? 'this account'}`,
-      text,
-      chooseAccount: true,
-    }
+    const mailbox = inbox ? mailboxOf(inbox) : 'this mailbox'
+    return { ...PLAIN, title: `${search.address ?? 'This account'} may not open ${mailbox}`, text, chooseAccount: true }
   }
   return inbox && aboutInbox(search, inbox)
 }
 
+/** The mailbox that an attempt for this inbox opens. */
+function mailboxOf(inbox: Target): string {
+  const stored = accountOf(inbox)
+  return stored && stored.kind !== 'own' ? stored.address : inbox.emailAddress
+}
+
 type Target = Pick<InboxAnswer, 'emailAddress' | 'status' | 'connectionType' | 'connection'>
-const PLAIN = { good: false, list: [], again: 'Try again', chooseAccount: false, useAddress: null, asShared: false }
+const PLAIN = {
+  good: false,
+  list: [],
+  again: 'Try again',
+  chooseAccount: false,
+  useAddress: null,
+  asShared: false,
+  asksConsent: false,
+}
 const EXPIRED: ConnectWords = {
   ...PLAIN,
   title: 'This sign-in is no longer valid',
@@ -121,7 +135,7 @@ function aboutInbox({ connect, address, missing, mailbox }: ConnectSearch, inbox
           address
             ? 'Give the inbox the other address, or try again and choose the right account.'
             : 'Try again and choose the right account.'
-        }${vendor === 'microsoft' ? ` If ${inbox.emailAddress} is a shared mailbox that this account may open, say so.` : ''}`,
+        }${vendor === 'microsoft' && kind === 'own' ? ` If ${inbox.emailAddress} is a shared mailbox that ${address ?? 'this account'} may open, connect it as one.` : ''}`,
         chooseAccount: true,
         useAddress: address ?? null,
         asShared: vendor === 'microsoft' && kind === 'own',

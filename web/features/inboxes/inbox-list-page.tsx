@@ -77,17 +77,15 @@ function InboxCard({ inbox }: { inbox: InboxAnswer }) {
   return (
     <Paper component="li" withBorder p="md" bg="var(--surface)">
       <Group justify="space-between" align="start" wrap="nowrap" gap="sm">
-        <div style={{ minWidth: 0 }}>
-          <TextLink to="/inboxes/$inboxId" params={{ inboxId: inbox.id }} fw={600}>
-            {inbox.name}
-          </TextLink>
-          <Text size="sm" className={classes.address}>
-            {inbox.emailAddress}
-          </Text>
-          <ConnectionBadges inbox={inbox} />
-        </div>
+        <TextLink to="/inboxes/$inboxId" params={{ inboxId: inbox.id }} fw={600} className={classes.address}>
+          {inbox.name}
+        </TextLink>
         <InboxState inbox={inbox} />
       </Group>
+      <Text size="sm" className={classes.address}>
+        {inbox.emailAddress}
+      </Text>
+      <ConnectionBadges inbox={inbox} />
       <InboxFacts inbox={inbox} />
       <InboxNotice inbox={inbox} onPage={false} />
     </Paper>

@@ -77,7 +77,11 @@ export function InboxPage() {
       {mayManage && !inbox.data.archivedAt && (
         <>
           <div id="connection">
-            {vendor ? <AccountSection inbox={inbox.data} vendor={vendor} /> : <ServersSection inbox={inbox.data} />}
+            {vendor ? (
+              <AccountSection inbox={inbox.data} vendor={vendor} tried={search.mailbox} />
+            ) : (
+              <ServersSection inbox={inbox.data} />
+            )}
           </div>
           <SettingsSection inbox={inbox.data} />
         </>

@@ -110,7 +110,7 @@ export function InboxNotice({ inbox, onPage }: { inbox: InboxAnswer; onPage: boo
             </Text>
           )}
         </Text>
-        {mayManage && !access && detail?.action === 'resume' && (
+        {mayManage && !onPage && !access && detail?.action === 'resume' && (
           <Button
             size="xs"
             loading={act.isPending}

@@ -37,9 +37,10 @@ export const MAILBOX_KIND_LABEL: Record<MailboxKind, string> = {
 
 /** What each kind needs, for somebody who is choosing. */
 export const MAILBOX_KIND_MEANING: Record<MailboxKind, string> = {
-  own: 'You sign in as the mailbox itself.',
-  shared: 'You sign in with your own account, which may open the shared mailbox and send as it.',
-  app: 'Nobody signs in. An administrator has given the app Mail.Read and Mail.Send as application permissions.',
+  own: 'You sign in as the mailbox itself. No administrator is needed where people may agree for themselves.',
+  shared:
+    'You sign in with your own account, which has Full Access and Send As on the mailbox. The inbox depends on that account: if it is closed, somebody else has to connect it again.',
+  app: 'Nobody signs in, so it depends on no person. An administrator has to give the app Mail.Read and Mail.Send as application permissions, and should limit it to the mailboxes meant.',
 }
 
 /** Reads a kind from outside; undefined: it is none. */
