@@ -35,10 +35,10 @@ import {
   throttled,
 } from './inbox-state'
 import { mirrorPush, mirrorThrottle, mirrorVerdict } from './inbox-status'
-import { type MakeProvider, type OpenedMailbox, openMailbox, realProvider } from './mailbox'
+import { type MailboxDeps, type MakeProvider, type OpenedMailbox, openMailbox, realProvider } from './mailbox'
 import { runPass } from './pass'
 import { afterFailure, afterFetch, afterSuccess, afterThrottle, type Failure, failureOf } from './policy'
-import { renewPush } from './push-renewal'
+import { endSubscription, renewPush } from './push-renewal'
 import { afterCheck, announced, checkAgainAt, modeOf, type PushState, pushColumns } from './push-state'
 import { quotaBook } from './quota-book'
 import { singleFlight } from './single-flight'
@@ -48,10 +48,11 @@ import { type TokenAnswer, type TokenKeeper, type TokenKeeperDeps, tokenAnswer, 
 /** What one check found. `failure` says why it could not look; the numbers then count what came before. */
 export type SyncAnswer = { found: number; queued: number; failure: Failure | null }
 /**
- * How a look into the mailbox went. `elsewhere`: queued mail that no push announces. `closed`: nothing is to be read there.
+ * How a look into the mailbox went. `elsewhere`: queued mail that no push announces. `closed`: why nothing is to be read there.
  * `push`: whether its provider announces mail, where known.
  */
-type Look = { answer: SyncAnswer; more: boolean; elsewhere: number; closed: boolean; push: boolean | null }
+type Look = { answer: SyncAnswer; more: boolean; elsewhere: number; closed: ClosedReason | null; push: boolean | null }
+type ClosedReason = Extract<OpenedMailbox, { open: false }>['reason']
 
 /** Time until the next check of a mailbox that answers, ms: a look behind its last push, else by how new mail is noticed. */
 function untilNext(push: PushState, times: { begunAt: number; now: number; interval: number }): number {
@@ -215,6 +216,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
       const before = this.#current(state.generation)
       if (closed) {
         await this.#save(stopped(before))
+        if (closed === 'archived') await endSubscription(this.#mailboxDeps(db, owner), owner.inboxId, before.push)
         return answer
       }
       const now = systemClock()
@@ -242,12 +244,12 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
   /** Opens the mailbox and runs the pass; what goes wrong there is part of the answer. */
   async #look(db: TenantDb, owner: Owner, state: InboxState): Promise<Look> {
     const nothing = { found: 0, queued: 0 }
-    const nowhere = { more: false, elsewhere: 0, closed: false, push: null }
+    const nowhere = { more: false, elsewhere: 0, closed: null, push: null }
     try {
       const mailbox = await this.#open(db, owner, (row) => sinceOf(state, row.importDays))
       if (!mailbox.open) {
         log.info('inbox.closed', { inboxId: owner.inboxId, reason: mailbox.reason })
-        return { answer: { ...nothing, failure: null }, ...nowhere, closed: true }
+        return { answer: { ...nothing, failure: null }, ...nowhere, closed: mailbox.reason }
       }
       limitSlots(this.#slots, mailbox.provider.quota)
       try {
@@ -266,7 +268,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
           async (cursor) => this.#put({ ...this.#current(state.generation), cursor }),
         )
         const push = mailbox.provider.push !== undefined
-        return { answer: { ...counts, failure: null }, more, elsewhere, closed: false, push }
+        return { answer: { ...counts, failure: null }, more, elsewhere, closed: null, push }
       } finally {
         await mailbox.provider.close()
       }
@@ -278,7 +280,11 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
   }
 
   #open(db: TenantDb, owner: Owner, since: (row: InboxRow) => number): Promise<OpenedMailbox> {
-    const deps = {
+    return openMailbox(this.#mailboxDeps(db, owner), owner.inboxId, since)
+  }
+
+  #mailboxDeps(db: TenantDb, owner: Owner): MailboxDeps {
+    return {
       db,
       keyring: settingsOf(this.env).keyring,
       makeProvider: this.makeProvider,
@@ -286,7 +292,6 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
       spent: (units: number) => this.#book.charge(units),
       subscriptionsInUse: (ids: string[]) => subscriptionsInUse(this.env.DB, ids),
     }
-    return openMailbox(deps, owner.inboxId, since)
   }
 
   /** Asks the provider for push, or prolongs it. One at a time; `stop` waits for it. */

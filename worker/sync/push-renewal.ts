@@ -1,7 +1,8 @@
 // Asks a mailbox's provider for push, or prolongs it, and says what that means for the push state. Stores nothing.
 import { log } from '../platform/log'
 import { ProviderError, type PushCapable } from '../providers/provider'
-import type { OpenedMailbox } from './mailbox'
+import { loadInbox } from './credentials'
+import type { MailboxDeps, OpenedMailbox } from './mailbox'
 import { failureOf } from './policy'
 import { leaseOf, type PushState, refused, removed, renewed, subscribed, wantsAnew } from './push-state'
 
@@ -52,5 +53,30 @@ async function prolong(push: PushCapable, before: PushState): Promise<Change | n
   } catch (error) {
     if (error instanceof ProviderError && error.kind === 'not_found') return null
     throw error
+  }
+}
+
+/**
+ * Ends the subscription of an inbox that was archived: its access is kept, its mail is not read. Never throws: a subscription that is not
+ * renewed ends by itself.
+ */
+export async function endSubscription(deps: MailboxDeps, inboxId: string, before: PushState): Promise<void> {
+  if (before.subscription === null) return
+  try {
+    const loaded = await loadInbox(deps.db, deps.keyring, inboxId)
+    if (!loaded?.connection) return
+    const { subscriptionsInUse } = deps
+    const provider = deps.makeProvider(loaded.connection, {
+      since: Number.POSITIVE_INFINITY,
+      token: deps.tokens(inboxId),
+      ...(subscriptionsInUse && { subscriptionsInUse }),
+    })
+    try {
+      await provider.push?.unsubscribe(leaseOf(before))
+    } finally {
+      await provider.close()
+    }
+  } catch (error) {
+    log.warn('inbox.push.end', { inboxId, error })
   }
 }

@@ -14,6 +14,9 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
+/** A machine that is busy takes its time. */
+const eventually = (expectation: () => void | Promise<void>) => vi.waitFor(expectation, { timeout: 15_000 })
+
 async function setUp() {
   const inbox = await givenInbox({ type: 'microsoft' })
   const push = Object.assign(fakePush(), { subscribes: true })
@@ -50,7 +53,7 @@ async function setUp() {
     },
     /** Whatever was asked for is shown, and a check has followed. */
     async settled() {
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         const { push, agenda } = await t.state()
         expect(push.heardFrom).not.toBeNull()
         expect(push.readAt).toBeGreaterThanOrEqual(push.heardFrom ?? 0)
@@ -154,7 +157,7 @@ describe('after a connect', () => {
       t.push.during = () => new Promise((done) => (release = done))
       await object.start(t.owner, { newMailbox: false })
       await object.syncNow()
-      await vi.waitFor(() => expect(t.push.log).toEqual(['subscribe', 'subscribe']))
+      await eventually(() => expect(t.push.log).toEqual(['subscribe', 'subscribe']))
       expect((await t.row())?.graph_subscription_id).toBe(before)
       release()
     })
@@ -250,8 +253,8 @@ describe('renewal', () => {
     }
     await t.start()
     await t.checked()
-    await vi.waitFor(() => expect(t.push.log).toEqual(['subscribe']))
-    await vi.waitFor(async () => expect((await t.state()).push.subscribedAt).not.toBeNull())
+    await eventually(() => expect(t.push.log).toEqual(['subscribe']))
+    await eventually(async () => expect((await t.state()).push.subscribedAt).not.toBeNull())
     await env.DB.prepare('DROP TRIGGER away').run()
     expect((await t.state()).agenda.renew).toBeLessThanOrEqual(Date.now() + 15 * MINUTE)
     t.push.during = async () => {}
@@ -281,9 +284,9 @@ describe('renewal', () => {
       pollInterval: MINUTE,
       watches: false,
     })
-    await vi.waitFor(() => expect(t.push.log).toEqual(['subscribe', 'renew']))
-    await vi.waitFor(() => expect(t.mailbox.log.changes).toBeGreaterThan(before))
-    await vi.waitFor(async () =>
+    await eventually(() => expect(t.push.log).toEqual(['subscribe', 'renew']))
+    await eventually(() => expect(t.mailbox.log.changes).toBeGreaterThan(before))
+    await eventually(async () =>
       expect(Number((await t.row())?.graph_subscription_expires_at)).toBeGreaterThan(Date.now() + 6 * DAY),
     )
   })
@@ -297,7 +300,7 @@ describe('a shared mailbox whose subscription is refused (403)', () => {
     })
     await t.start()
     await t.checked()
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await t.row()).toMatchObject({
         delivery_mode: 'poll',
         push_problem: 'Microsoft gives no announcements here. This shared mailbox is polled.',
@@ -407,12 +410,44 @@ describe('a stop', () => {
       let release = () => {}
       t.push.during = () => new Promise((done) => (release = done))
       const alarm = object.alarm()
-      await vi.waitFor(() => expect(t.push.log).toHaveLength(2))
+      await eventually(() => expect(t.push.log).toHaveLength(2))
       const stop = object.stop()
       release()
       await Promise.all([alarm, stop])
     })
     expect((await t.row())?.graph_subscription_id).toBe(before?.graph_subscription_id)
+    expect(await t.state()).toMatchObject({ active: false, agenda: {} })
+  })
+})
+
+describe('an archived inbox', () => {
+  const archive = (t: Awaited<ReturnType<typeof setUp>>, at: number | null) =>
+    env.DB.prepare('UPDATE inboxes SET archived_at = ? WHERE id = ?').bind(at, t.owner.inboxId).run()
+
+  it('ends its subscription at its next check, once, and has another one when it is restored', async () => {
+    const t = await setUp()
+    await t.connected()
+    await archive(t, 1)
+    await t.checked()
+    await t.checked()
+    expect(t.push.log).toEqual(['subscribe', 'unsubscribe'])
+    expect(await t.state()).toMatchObject({ active: false, agenda: {} })
+    await archive(t, null)
+    await t.connected()
+    expect(t.push.log).toEqual(['subscribe', 'unsubscribe', 'subscribe'])
+    await expectShown(t)
+  })
+
+  it('whose subscription cannot be ended is archived all the same', async () => {
+    const t = await setUp()
+    await t.connected()
+    await archive(t, 1)
+    await t.inside((object) => {
+      object.makeProvider = () => {
+        throw new Error('no provider')
+      }
+    })
+    expect(await t.checked()).toMatchObject({ failure: null })
     expect(await t.state()).toMatchObject({ active: false, agenda: {} })
   })
 })
