@@ -1,4 +1,5 @@
 // Passes over a Graph mailbox whose place is lost, again and again, or whose mail comes on crooked ways: every mail has one row.
+import { env } from 'cloudflare:test'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { GraphLimits } from '../../worker/providers/graph/limits'
 import { runPass } from '../../worker/sync/pass'
@@ -64,7 +65,14 @@ async function reading(account: Account, limits: Partial<GraphLimits> = {}) {
       const identities = (await ledgerOf(inbox)).map(({ identity }) => identity)
       expect(identities.sort()).toEqual(t.delivered.map((id) => `graph:${id}`).sort())
     },
-    roles: async () => (await ledgerOf(inbox)).map(({ ref }) => JSON.parse(ref).role ?? null),
+    async roles() {
+      const { results } = await env.DB.prepare(
+        "SELECT ref ->> 'role' AS role FROM ledger WHERE inbox_id = ? ORDER BY rowid",
+      )
+        .bind(inbox.inboxId)
+        .all<{ role: string | null }>()
+      return results.map(({ role }) => role)
+    },
   }
   return t
 }

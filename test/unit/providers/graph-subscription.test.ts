@@ -181,6 +181,15 @@ describe('a subscription', () => {
     })
   })
 
+  it('whose address leads elsewhere (www to apex) says what the address must be', async () => {
+    const moved = 'Subscription validation request failed. HTTP status code is MovedPermanently.'
+    const { push } = open(() => graphRefusal(400, 'ValidationError', moved))
+    const error = await failing(push.subscribe(null))
+    expect(error).toMatchObject({ kind: 'protocol', code: 'graph_url_unreachable' })
+    expect(error.message).toContain(PUSH_URL)
+    expect(error.hint).toContain('without a redirect')
+  })
+
   it.each([
     ['404', () => graphRefusal(404, 'ResourceNotFound')],
     ['ErrorInvalidParameter', () => graphRefusal(400, 'ErrorInvalidParameter')],
