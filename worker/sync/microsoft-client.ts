@@ -36,8 +36,8 @@ export function asIssuer(app: EmailApp, issuer: Issuer): MicrosoftApp | null {
 }
 
 /**
- * The application that has issued a grant, as it is now. Throws OAuthFailure('oauth_client_changed') where another or none serves email:
- * nothing stands in for it.
+ * The application that has issued a grant, as it is now. Throws OAuthFailure: 'oauth_client_changed' where another or none serves email,
+ * 'oauth_refused' where the bound profile cannot serve at present. Nothing stands in for it.
  */
 export async function issuingApp(db: TenantDb, settings: Settings, issuer: Issuer): Promise<MicrosoftApp> {
   const app = await resolveEmailApp(db, settings)
@@ -48,13 +48,25 @@ export async function issuingApp(db: TenantDb, settings: Settings, issuer: Issue
       'oauth_client_changed',
       'This account was connected with another Microsoft app than the one that serves email now.',
     )
-  if (app.state === 'pending_admin_consent')
-    throw new OAuthFailure('oauth_refused', "The Microsoft profile waits for its directory's administrator.", {
-      hint: 'The link to allow it is under Settings → Integrations → Microsoft.',
-    })
-  throw new OAuthFailure('oauth_client_changed', 'The Microsoft app of this account no longer serves email.', {
-    hint: 'Bind a working profile to email under Settings → Integrations → Microsoft, then reconnect the account.',
-  })
+  switch (app.state) {
+    case 'pending_admin_consent':
+      throw new OAuthFailure('oauth_refused', "The Microsoft profile waits for its directory's administrator.", {
+        hint: 'The link to allow it is under Settings → Integrations → Microsoft.',
+      })
+    // What it issued is as good as ever once it is mended.
+    case 'invalid_profile':
+      throw new OAuthFailure(
+        'oauth_refused',
+        'The Microsoft profile for email is archived, gone or has no usable secret.',
+        {
+          hint: 'Mend it or choose another one under Settings → Integrations → Microsoft.',
+        },
+      )
+    case 'not_configured':
+      throw new OAuthFailure('oauth_client_changed', 'No Microsoft app serves email any more.', {
+        hint: 'Bind a profile to email under Settings → Integrations → Microsoft, then reconnect the account.',
+      })
+  }
 }
 
 /** An access token for the application itself, to open any mailbox its administrator allows. Throws OAuthFailure. */

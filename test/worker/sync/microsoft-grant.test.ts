@@ -51,6 +51,8 @@ async function setUp(
     stored: () => tokensOf(inbox),
   }
 }
+/** The bound profile cannot serve until somebody mends it: no end of what it issued. */
+const BROKEN = { kind: 'transient', code: 'oauth_refused', hint: expect.stringContaining('Mend it') }
 const CHANGED = { kind: 'auth_revoked', code: 'oauth_client_changed', hint: expect.stringContaining('econnect') }
 
 describe('a refresh', () => {
@@ -90,7 +92,7 @@ describe('a refresh', () => {
     const t = await setUp()
     const secret = await sealedSecret(t.inbox.tenantId, 'msp_another', CLIENT_SECRET)
     await changeProfile(t.inbox.profileId ?? '', { secret })
-    expect(await t.failing()).toMatchObject(CHANGED)
+    expect(await t.failing()).toMatchObject(BROKEN)
     expect(t.microsoft.asked).toEqual([])
   })
 
@@ -165,16 +167,22 @@ describe('the app that issued a grant is the only one that renews it', () => {
     'a profile that is %s in the middle of it fails closed, and the deployment app does not stand in',
     async (_what, columns) => {
       const t = await setUp({ tokens: live }, DEPLOYMENT)
-      await changeProfile(t.inbox.profileId ?? '', columns)
-      expect(await t.failing()).toMatchObject(CHANGED)
+      const profileId = t.inbox.profileId ?? ''
+      await changeProfile(profileId, columns)
+      expect(await t.failing()).toMatchObject(BROKEN)
       expect(t.microsoft.asked).toEqual([])
+      await changeProfile(profileId, {
+        archived_at: null,
+        secret: await sealedSecret(t.inbox.tenantId, profileId, CLIENT_SECRET),
+      })
+      expect(await t.ask(), 'the same grant, once the profile is mended').toBe('live-access')
     },
   )
 
   it('a profile that is gone fails closed as well', async () => {
     const t = await setUp({}, DEPLOYMENT)
     await env.DB.prepare('DELETE FROM microsoft_profiles WHERE id = ?').bind(t.inbox.profileId).run()
-    expect(await t.failing()).toMatchObject(CHANGED)
+    expect(await t.failing()).toMatchObject(BROKEN)
     expect(t.microsoft.asked).toEqual([])
   })
 
@@ -217,7 +225,7 @@ describe('the app that issued a grant is the only one that renews it', () => {
     const theirs = await givenMicrosoftInbox()
     const t = await setUp({ profile: null, grant: { profileId: theirs.profileId } })
     await bind(t.inbox.tenantId, theirs.profileId)
-    expect(await t.failing()).toMatchObject(CHANGED)
+    expect(await t.failing()).toMatchObject(BROKEN)
   })
 })
 
@@ -367,7 +375,7 @@ describe('in the middle of reading', () => {
     })
   })
 
-  it('an archived profile pauses the inbox, whose words ask for a reconnect', async () => {
+  it('a profile that was taken away from email pauses the inbox, whose words ask for a reconnect', async () => {
     const inbox = await givenMicrosoftInbox({ tokens: { ...live, expiresAt: Date.now() + 3_600_000 } })
     const stub = env.INBOX.get(env.INBOX.idFromName(inbox.inboxId))
     const heard: string[] = []
@@ -382,7 +390,7 @@ describe('in the middle of reading', () => {
     })
     await stub.start({ tenantId: inbox.tenantId, inboxId: inbox.inboxId }, { newMailbox: false })
     expect(await stub.syncNow()).toMatchObject({ failure: null })
-    await changeProfile(inbox.profileId ?? '', { archived_at: 5 })
+    await bind(inbox.tenantId, null)
     expect(await stub.syncNow()).toMatchObject({ failure: { kind: 'auth_revoked', code: 'oauth_client_changed' } })
     expect(new Set(heard)).toEqual(new Set(['live-access']))
     const row = await env.DB.prepare(
