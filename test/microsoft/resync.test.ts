@@ -113,6 +113,19 @@ describe('a place that is lost', () => {
     await t.expectEachOnce()
   })
 
+  it('since more has come than a filtered delta tells costs no mail, page by page or at once', async () => {
+    for (const page of [2, 500]) {
+      const t = await reading(await newAccount(), { page, round: 5 })
+      await t.settled()
+      await t.deliver(...Array.from({ length: 9 }, (_, n) => `flood ${n}`))
+      await t.run()
+      await t.expectEachOnce()
+      await t.deliver('after the flood')
+      await t.run()
+      await t.expectEachOnce()
+    }
+  })
+
   it('is found again for sent mail too, also in a shared mailbox', async () => {
     for (const account of [await newAccount(), await newShared()]) {
       const t = await reading(account)
