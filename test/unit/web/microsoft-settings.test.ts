@@ -53,6 +53,7 @@ it('shows what the edition has, email first', () => {
     profileId: null,
     redirectUris: [],
     scopes: [],
+    optionalScopes: [],
     applicationPermissions: [],
     adminConsentUrl: null,
   })
