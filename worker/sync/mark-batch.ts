@@ -55,11 +55,12 @@ export async function markBatch(
     failure = failureOf(error)
     log.warn('mark.failed', { inboxId: inbox.id, error })
   }
-  // What was not reached costs no attempt.
-  const dueAt = deps.clock() + (failure ? (failure.retryAfter ?? WAIT) : 0)
+  // What was not reached costs no attempt; behind a refusal it waits for a person, and then no longer.
+  const refused = failure?.code === MARK_REFUSED
+  const dueAt = deps.clock() + (failure && !refused ? (failure.retryAfter ?? WAIT) : 0)
   const back = Array.from(waiting.values(), ({ id }) => ({ id, dueAt, burn: false }))
   await settleMarks(deps.db, [...settled, ...back])
-  if (failure?.code === MARK_REFUSED) await showMarkProblem(deps.db, inbox, { message: wordsOf(failure), stops: true })
+  if (failure && refused) await showMarkProblem(deps.db, inbox, { message: wordsOf(failure), stops: true })
   else if (givenUp)
     await showMarkProblem(deps.db, inbox, {
       message: `A mail could not be marked in the mailbox after ${MAX_ATTEMPTS} tries and was left as it is. ${givenUp.message}`,
