@@ -108,8 +108,8 @@ describe('new folders', () => {
   })
 
   it('and marks need the permission to write', async () => {
-    const { id } = await deliver({ subject: 'read only' })
-    const reader = await microsoft.client(SUPPORT, 'User.Read Mail.Read')
+    const { id } = await deliver({ to: ANNA, subject: 'read only' })
+    const reader = await microsoft.client(ANNA, 'User.Read Mail.Read')
     for (const refused of [
       () => reader.api('/me/mailFolders').post(named('Done')),
       () => reader.api(`/me/messages/${id}`).patch({ isRead: true }),
