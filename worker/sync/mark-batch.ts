@@ -53,7 +53,8 @@ export async function markBatch(
     }
   } catch (error) {
     failure = failureOf(error)
-    log.warn('mark.failed', { inboxId: inbox.id, error })
+    const level = failure.kind === 'internal' ? log.error : log.warn
+    level('mark.failed', { inboxId: inbox.id, error })
   }
   // What was not reached costs no attempt; behind a refusal it waits for a person, and then no longer.
   const refused = failure?.code === MARK_REFUSED
