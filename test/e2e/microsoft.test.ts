@@ -172,6 +172,34 @@ it('receives by notification, replies in the thread, and the answer comes back t
   expect(await tickets()).toHaveLength(1)
 })
 
+it('moves mail that is on a ticket to a folder once Microsoft was asked for that, and goes on by push', async () => {
+  const { messages: before } = await microsoft(`messages?account=${SUPPORT}`)
+  expect(before.every((message: { folder: string }) => message.folder !== 'Processed')).toBe(true)
+  await open(`/inboxes/${inboxId}`)
+  const marking = section('When a mail is on a ticket')
+  await marking.getByRole('radio', { name: /^Move/ }).check({ force: true })
+  await marking.getByRole('textbox', { name: 'Folder' }).fill('Processed')
+  await marking.getByRole('button', { name: 'Save' }).click()
+  await marking.getByText('Reconnect to let Postroom mark mail').waitFor()
+  expect(await accessibilityProblems()).toEqual([])
+  await marking.getByRole('button', { name: 'Reconnect' }).click()
+  await signInAs(SUPPORT)
+  await page.getByText(`Connected to ${SUPPORT}`).waitFor()
+  expect((await inbox()).markProcessed).toEqual({ action: 'move', folder: 'Processed', problem: null, stopped: false })
+
+  const known = (await tickets()).length
+  for (const subject of ['To be filed', 'To be filed as well']) {
+    await microsoft('deliver', { to: SUPPORT, from: STRANGER, subject, text: 'Hello.' })
+    await until(`${subject} in its folder`, async () => {
+      const { messages } = await microsoft(`messages?account=${SUPPORT}`)
+      return messages.find((message: { subject: string }) => message.subject === subject)?.folder === 'Processed'
+    })
+  }
+  await client.api('POST', `/api/inboxes/${inboxId}/sync`)
+  expect(await tickets()).toHaveLength(known + 2)
+  expect((await inbox()).delivery.mode).toBe('push')
+})
+
 it('diagnoses the mailbox step by step', async () => {
   await open(`/inboxes/${inboxId}`)
   await page.getByRole('button', { name: 'Diagnose' }).click()

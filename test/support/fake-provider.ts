@@ -5,6 +5,8 @@ import {
   type FetchedMessage,
   type MailProvider,
   type MailRole,
+  type Mark,
+  type MarkCapable,
   type MessageRef,
   ProviderError,
   type PushCapable,
@@ -32,6 +34,8 @@ export type FakeMailbox = {
   canResume: boolean
   /** whether it announces mail, and how that goes; null: it does not */
   push: FakePush | null
+  /** whether its mail can be marked, and how that goes; null: it cannot */
+  marks: FakeMarks | null
   /** what a mailbox may spend; null: no limit is known */
   quota: Quota | null
   /** units that each listing costs */
@@ -67,6 +71,15 @@ export const fakePush = (): FakePush => ({
   during: async () => {},
 })
 
+/** `fails`: errors of single messages, by identity; `trouble`: thrown by the next message of any; `during` runs before each message. */
+export type FakeMarks = {
+  fails: Map<string, ProviderError>
+  trouble: ProviderError | null
+  log: { identity: string; how: Mark }[]
+  during: (identity: string) => Promise<void>
+}
+export const fakeMarks = (): FakeMarks => ({ fails: new Map(), trouble: null, log: [], during: async () => {} })
+
 /** An empty mailbox. Its messages have the identities `fake:0`, `fake:1`, … */
 export function fakeMailbox(mails: FakeMail[] = []): FakeMailbox {
   const mailbox: FakeMailbox = {
@@ -75,6 +88,7 @@ export function fakeMailbox(mails: FakeMail[] = []): FakeMailbox {
     fetching: null,
     canResume: true,
     push: null,
+    marks: null,
     quota: null,
     listingUnits: 0,
     expiredBelow: 0,
@@ -84,6 +98,7 @@ export function fakeMailbox(mails: FakeMail[] = []): FakeMailbox {
       mailbox.log.opened++
       return {
         ...(mailbox.push ? { push: pushOf(mailbox.push) } : {}),
+        ...(mailbox.marks ? { marks: marksOf(mailbox.marks, spent) } : {}),
         ...(mailbox.quota ? { quota: mailbox.quota } : {}),
         changes: (cursor, limit) => {
           spent?.(mailbox.listingUnits)
@@ -122,6 +137,22 @@ function pushOf(push: FakePush): PushCapable {
       return given
     },
     unsubscribe: async () => void push.log.push('unsubscribe'),
+  }
+}
+
+function marksOf(marks: FakeMarks, spent?: (units: number) => void): MarkCapable {
+  return {
+    units: 2,
+    async *mark(refs, how) {
+      for (const ref of refs) {
+        await marks.during(ref.identity)
+        if (marks.trouble) throw marks.trouble
+        spent?.(2)
+        const error = marks.fails.get(ref.identity) ?? null
+        if (!error) marks.log.push({ identity: ref.identity, how })
+        yield { ref, error }
+      }
+    },
   }
 }
 

@@ -84,6 +84,26 @@ export const AutoResponse = z.object({
   body: z.string().max(10_000),
 })
 
+/** What is done to a mail in its mailbox once it is on a ticket. `category` is named Postroom/Processed. */
+export const MARK_ACTIONS = ['none', 'category', 'read', 'move'] as const
+export type MarkAction = (typeof MARK_ACTIONS)[number]
+/** A folder by its name as people see it; `/` stands before a folder inside another. */
+const MarkFolder = z
+  .string()
+  .trim()
+  .min(1, 'name the folder')
+  .max(255)
+  .regex(/^[^/\p{Cc}]+(\/[^/\p{Cc}]+)*$/u, 'must be a folder name, or names with one “/” between them')
+  .refine((name) => name.toLowerCase() !== 'inbox', 'must be another folder than the inbox')
+const MarkProcessedBody = z.discriminatedUnion('action', [
+  z.object({ action: z.enum(MARK_ACTIONS).exclude(['move']) }),
+  z.object({ action: z.literal('move'), folder: MarkFolder }),
+])
+export type MarkProcessedBody = z.infer<typeof MarkProcessedBody>
+/** `inboxes.mark_problem`: why mail is not marked, in words for people. `stops`: nothing is tried until somebody has changed something. */
+export const MarkProblem = z.object({ message: z.string(), stops: z.boolean() })
+export type MarkProblem = z.infer<typeof MarkProblem>
+
 export const CreateInboxBody = z.object({
   name: Name,
   displayName: Name.optional(),
@@ -95,6 +115,8 @@ export const UpdateInboxBody = z.object({
   displayName: Name.optional(),
   autoResponse: AutoResponse.optional(),
   importDays: z.number().int().min(0).max(3650).optional(),
+  /** Microsoft inboxes only */
+  markProcessed: MarkProcessedBody.optional(),
 })
 
 export const InboxListQuery = z.object({
@@ -214,6 +236,15 @@ export const InboxAnswer = z.object({
   }),
   autoResponse: AutoResponse,
   importDays: z.number(),
+  /** What is done to a mail in its mailbox once it is on a ticket. */
+  markProcessed: z.object({
+    action: z.enum(MARK_ACTIONS),
+    folder: z.string().nullable(),
+    /** why mail is not marked, in words */
+    problem: z.string().nullable(),
+    /** the problem keeps all mail from being marked until somebody reconnects or chooses anew */
+    stopped: z.boolean(),
+  }),
   /** Whether it has settings to send replies through; agents see this, and not the settings. */
   canSend: z.boolean(),
   /** Hosts, ports, security and user names; never a password. Only for who may manage inboxes, else null. */

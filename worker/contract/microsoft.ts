@@ -32,13 +32,11 @@ export const MAIL_SCOPES: Record<Exclude<MailboxKind, 'app'>, readonly string[]>
 }
 
 /**
- * The permissions to ask for. Graph takes a mail over 3 MB only as a draft, and a draft only from who may write mail: `writesDrafts` asks for
- * that instead of reading alone.
+ * The permissions to ask for. `writesMail` asks for writing instead of reading alone: Graph takes a mail over 3 MB only as a draft, and mail
+ * that is on a ticket can only be marked by who may change it.
  */
-export function mailScopes(kind: Exclude<MailboxKind, 'app'>, writesDrafts: boolean): readonly string[] {
-  return writesDrafts
-    ? MAIL_SCOPES[kind].map((scope) => scope.replace('Mail.Read', 'Mail.ReadWrite'))
-    : MAIL_SCOPES[kind]
+export function mailScopes(kind: Exclude<MailboxKind, 'app'>, writesMail: boolean): readonly string[] {
+  return writesMail ? MAIL_SCOPES[kind].map((scope) => scope.replace('Mail.Read', 'Mail.ReadWrite')) : MAIL_SCOPES[kind]
 }
 
 /** A directory (tenant) id, a domain of it, `organizations` or `common`. It becomes a path segment of the authority. */
@@ -117,6 +115,8 @@ export const BindingAnswer = z.object({
   redirectUris: z.array(z.string()),
   /** delegated permissions the app needs */
   scopes: z.array(z.string()),
+  /** delegated permissions that nothing asks for yet: to mark mail, and for replies over 3 MB */
+  optionalScopes: z.array(z.string()),
   /** application permissions, only for mailboxes that the app shall open without anybody signing in */
   applicationPermissions: z.array(z.string()),
   /** where the directory's administrator agrees for everybody; null without an app to agree to */

@@ -52,7 +52,7 @@ export const inboxes = sqliteTable(
       .default('none'),
     /** `move` only: name of the folder that it goes to. */
     markFolder: text('mark_folder'),
-    /** Why mail is not marked though it is wanted, in plain words. */
+    /** JSON MarkProblem { message, stops }: why mail is not marked though it is wanted. */
     markProblem: text('mark_problem'),
     /** JSON { enabled, subject, body } */
     autoResponse: text('auto_response'),

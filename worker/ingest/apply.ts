@@ -68,7 +68,11 @@ const GUARD = `
   UPDATE ledger SET state = 'done', disposition = j.value ->> 'disposition', reason = j.value ->> 'reason',
     message_id = j.value ->> 'messageKey', digest = j.value ->> 'digest', from_address = j.value ->> 'fromAddress',
     subject = j.value ->> 'subject', received_at = j.value ->> 'receivedAt', ticket_id = j.value ->> 'ticketId',
-    message_row_id = j.value ->> 'messageRowId', apply_token = ?3, attempts = 0, error = NULL, due_at = NULL, updated_at = ?4
+    message_row_id = j.value ->> 'messageRowId', apply_token = ?3, attempts = 0, error = NULL, due_at = NULL, updated_at = ?4,
+    -- Received mail that is on a ticket now is to be marked in its mailbox, where its inbox asks for that.
+    mark_attempts = 0, mark_due_at = (
+      SELECT ?4 FROM inboxes i WHERE i.tenant_id = ?1 AND i.id = ledger.inbox_id AND i.mark_processed <> 'none'
+        AND ledger.role IS NULL AND j.value ->> 'disposition' IN ('ticket_created', 'reply_added', 'duplicate'))
   FROM json_each(?2) j
   WHERE ledger.tenant_id = ?1 AND ledger.id = j.value ->> 'ledgerId' AND ledger.state = 'stored'
     AND (j.value ->> 'dependsOn' IS NULL OR EXISTS (

@@ -1,5 +1,5 @@
 // An inbox row as the API shows it. Pure; here because both the inbox CRUD and the connect routes answer with it.
-import { AutoResponse, ConnectionConfig, type InboxAnswer, StatusDetail } from '../contract/inboxes'
+import { AutoResponse, ConnectionConfig, type InboxAnswer, MarkProblem, StatusDetail } from '../contract/inboxes'
 import type { inboxes } from '../db/inboxes'
 import { iso } from './clock'
 
@@ -25,6 +25,7 @@ export function inboxAnswer(row: InboxRow, context: Context): InboxAnswer {
   const proven = Math.max(row.lastSyncAt ?? 0, row.connectedAt ?? 0)
   // While a provider wants to be left alone nothing can be proven, and the inbox says so already.
   const throttled = stored?.until !== undefined && Date.parse(stored.until) > context.now
+  const marking = parsed(MarkProblem, row.markProblem)
   const silent =
     checking && row.status === 'connected' && !throttled && context.now - proven > Math.max(SILENCE, 5 * pace * 1000)
   const config = parsed(ConnectionConfig, row.config)
@@ -54,6 +55,12 @@ export function inboxAnswer(row: InboxRow, context: Context): InboxAnswer {
     },
     autoResponse: parsed(AutoResponse, row.autoResponse) ?? { enabled: false, subject: '', body: '' },
     importDays: row.importDays,
+    markProcessed: {
+      action: row.markProcessed,
+      folder: row.markFolder,
+      problem: marking?.message ?? null,
+      stopped: marking?.stops ?? false,
+    },
     canSend: row.credentials !== null && (config?.smtp ?? config?.google ?? config?.microsoft) !== undefined,
     connection: context.mayManage ? config : null,
     unaccounted: context.unaccounted,

@@ -87,6 +87,23 @@ export interface PushCapable {
   unsubscribe(standing: Lease | null): Promise<void>
 }
 
+/** What is done to a message that is on a ticket. A folder is named as people see it, `/` before one inside another; it is made where it is missing. */
+export type Mark = { action: 'category' | 'read' } | { action: 'move'; folder: string }
+
+/** The code of the error that says: this mailbox cannot be changed in this way until somebody mends it. Its words name the remedy. */
+export const MARK_REFUSED = 'mark_refused'
+
+/** Providers whose mailbox can be changed. Every mark can be made twice. */
+export interface MarkCapable {
+  /** requests that one message can cost, in the quota's units */
+  units: number
+  /**
+   * Marks messages and gives each its result: done, also where the message is gone or marked already, or its own error. Throws what stands
+   * between us and the mailbox as a whole, MARK_REFUSED among it; messages without a result are to be marked again. Leaving early is fine.
+   */
+  mark(refs: MessageRef[], how: Mark): AsyncIterable<{ ref: MessageRef; error: ProviderError | null }>
+}
+
 /** What a provider lets one mailbox spend: `units` in any `window` (ms). A fetched message costs `perMessage`. */
 export type Quota = {
   units: number
@@ -102,6 +119,8 @@ export type TokenSource = (refused?: string) => Promise<string>
 export interface MailProvider {
   /** absent: the provider only answers when asked */
   push?: PushCapable
+  /** absent: nothing in the mailbox can be changed */
+  marks?: MarkCapable
   /** absent: no limit is known beforehand */
   quota?: Quota
   /** Messages after the cursor, oldest first, at most `limit`; a null cursor starts anew by the adapter's `since`. */

@@ -7,6 +7,7 @@ import type { TenantDb } from '../platform/db'
 import { AppError } from '../platform/errors'
 import type { InboxRow } from '../platform/inbox-answer'
 import { log } from '../platform/log'
+import { grantProblem } from '../platform/mark-problem'
 import { OAuthFailure } from '../providers/oauth'
 import type { ConnectDeps, InboxControl } from './connect'
 import { type Account, configOf, loadInbox, otherMailbox, sealConnection } from './credentials'
@@ -147,11 +148,13 @@ export async function storeAccount(
     'google' in account ? (['google', account.google] as const) : (['microsoft', account.microsoft] as const)
   const sealed = await sealConnection(settings.keyring, db.tenantId, row.id, account, tokens)
   const newMailbox = otherMailbox(configOf(row), account)
+  const markProblem = 'microsoft' in account ? grantProblem(account.microsoft) : null
   const giveBack = newMailbox ? await deps.release(row.id) : null
   const { meta } = await db
     .prepare(
       `UPDATE inboxes SET email_address = ?4, google_address = ?5, config = ?6, credentials = ?7, status = 'connected',
-         status_detail = NULL, last_error = NULL, connected_at = ?8, next_poll_at = ?8, paused_at = NULL, pause_reason = NULL, updated_at = ?8
+         status_detail = NULL, last_error = NULL, connected_at = ?8, next_poll_at = ?8, paused_at = NULL, pause_reason = NULL, updated_at = ?8,
+         mark_problem = iif(mark_processed = 'none', NULL, ?10)
        WHERE tenant_id = ?1 AND id = ?2 AND connection_type = ?9 AND archived_at IS NULL AND NOT ${TAKEN}`,
       row.id,
       mailbox,
@@ -161,16 +164,28 @@ export async function storeAccount(
       sealed.credentials,
       grantedAt,
       vendor,
+      markProblem && JSON.stringify(markProblem),
     )
     .run()
   if (meta.changes !== 1) {
     if (await taken(db, row.id, mailbox, address)) return { connect: 'address_taken', address: mailbox }
     return failed('inbox_changed')
   }
+  if (newMailbox) await forgetMarks(db, row.id)
   // The account that was read before is let go first: that stops the checks, which then start anew.
   await giveBack?.()
   await deps.object(row.id).start({ tenantId: db.tenantId, inboxId: row.id }, { newMailbox })
   return { connect: 'ok' }
+}
+
+/** Mail of the mailbox before is in this one's neither to be found nor to be marked. */
+async function forgetMarks(db: TenantDb, inboxId: string): Promise<void> {
+  await db
+    .prepare(
+      'UPDATE ledger SET mark_due_at = NULL, mark_attempts = 0 WHERE tenant_id = ?1 AND inbox_id = ?2 AND mark_due_at IS NOT NULL',
+      inboxId,
+    )
+    .run()
 }
 
 /** Another inbox of the tenant has one of the addresses ?3 and ?4, or reads the mailbox ?3: two inboxes on one mailbox would double every ticket. */

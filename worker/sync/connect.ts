@@ -54,7 +54,7 @@ export async function diagnose(deps: ConnectDeps, inboxId: string): Promise<Chec
     const missing = missingStep(row)
     return { ok: missing.status !== 'fail', steps: [...steps, missing] }
   }
-  const report = await check(deps, connection, deps.tokens(inboxId))
+  const report = await check(deps, connection, deps.tokens(inboxId), row.markProcessed !== 'none')
   return { ok: report.ok, steps: [...steps, ...report.steps] }
 }
 
@@ -183,10 +183,15 @@ async function found(deps: ConnectDeps, inboxId: string): Promise<LoadedInbox> {
   return loaded
 }
 
-async function check(deps: ConnectDeps, connection: Connection, token: TokenSource): Promise<CheckReport> {
+async function check(
+  deps: ConnectDeps,
+  connection: Connection,
+  token: TokenSource,
+  marks = false,
+): Promise<CheckReport> {
   if (!connection.imap && !connection.smtp && !connection.google && !connection.microsoft)
     throw new AppError('invalid_body', { fields: [{ path: 'imap', message: 'Enter the settings of a mail server.' }] })
-  const provider = deps.makeProvider(connection, { since: Number.POSITIVE_INFINITY, token })
+  const provider = deps.makeProvider(connection, { since: Number.POSITIVE_INFINITY, token, marks })
   try {
     return await provider.check()
   } finally {

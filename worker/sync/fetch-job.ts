@@ -1,4 +1,5 @@
-// The fetch job of an inbox: claims discovered rows, brings their raw MIME to R2 over one connection, hands them to ingest, and goes on.
+// The fetch job of an inbox: claims discovered rows, brings their raw MIME to R2 over one connection, hands them to ingest, and goes on. While
+// there is nothing to fetch it marks mail that is on a ticket, where the inbox asks for that (ADR 0016).
 import type { FetchJob } from '../contract/jobs'
 import type { OnStored, StoredMail } from '../contract/pipeline'
 import { LIMITS } from '../mail/limits'
@@ -9,7 +10,9 @@ import { log } from '../platform/log'
 import type { MailProvider, Quota } from '../providers/provider'
 import { BATCH, type ClaimedRow, claim, end } from './claims'
 import { fetchBatch } from './fetch-batch'
-import { type MailboxDeps, openMailbox } from './mailbox'
+import { type MailboxDeps, type OpenedMailbox, openMailbox } from './mailbox'
+import { MARK_BATCH, markBatch } from './mark-batch'
+import { markWanted } from './mark-rows'
 import { type Failure, failureOf } from './policy'
 import { beforeFetch } from './row-policy'
 
@@ -54,15 +57,16 @@ export async function runFetch(deps: FetchDeps, job: FetchJob): Promise<void> {
   }
 }
 
-/** Batch after batch until nothing is due; true when time was up before. */
+/** Batch after batch until nothing is due, new mail before marks; true when time was up before. */
 async function drain(deps: FetchDeps, job: FetchJob, slot: string, outcome: FetchOutcome): Promise<boolean> {
   const deadline = deps.clock() + JOB_TIME
   let units = 0
   const spent = (more: number) => {
     units += more
   }
-  const provider = await providerOf({ ...deps, spent }, job.inboxId, outcome)
-  if (!provider) return false
+  const mailbox = await mailboxOf({ ...deps, spent }, job.inboxId, outcome)
+  if (!mailbox) return false
+  const { provider } = mailbox
   const budget = budgetOf(deps, slot, provider, () => {
     const more = units
     units = 0
@@ -84,12 +88,13 @@ async function drain(deps: FetchDeps, job: FetchJob, slot: string, outcome: Fetc
         const rows = await nextRows(deps, job.inboxId, most)
         return rows.length === 0 ? null : fetchBatch(batchDeps, rows)
       })
-      if (!batch) return false
-      outcome.received += batch.received
-      outcome.failure = batch.failure
       await ingesting
-      ingesting = ingest(deps, job, batch.stored)
-      if (batch.failure) return false
+      if (batch) {
+        outcome.received += batch.received
+        outcome.failure = batch.failure
+        ingesting = ingest(deps, job, batch.stored)
+        if (batch.failure) return false
+      } else if (!(await markSome(deps, mailbox, budget, outcome))) return false
       if (deps.clock() >= deadline) return true
     }
   } finally {
@@ -97,12 +102,30 @@ async function drain(deps: FetchDeps, job: FetchJob, slot: string, outcome: Fetc
   }
 }
 
+/** Marks what is due, as far as one batch goes; false when nothing is, or when the mailbox does not let us. */
+async function markSome(
+  deps: FetchDeps,
+  { provider: { marks }, row }: Mailbox,
+  budget: ReturnType<typeof budgetOf>,
+  outcome: FetchOutcome,
+): Promise<boolean> {
+  const how = markWanted(row)
+  if (!marks || !how) return false
+  const marked = await budget.spend(
+    (units) => markBatch({ ...deps, marks }, { id: row.id, how }, Math.ceil(units / marks.units)),
+    MARK_BATCH * marks.units,
+  )
+  // What else is wrong with marking is no trouble of the inbox.
+  if (marked?.failure?.kind === 'rate_limited') outcome.failure = marked.failure
+  return marked !== null && marked.failure === null
+}
+
 type Fetcher = Pick<MailProvider, 'fetchRaw'>
 
 /** What a job may ask of its mailbox: as much as it likes or, under a quota, what the object grants batch by batch. */
 function budgetOf(deps: FetchDeps, slot: string, provider: MailProvider, takeUnits: () => number) {
   const { quota } = provider
-  if (!quota) return { provider, spend: <T>(work: (most: number) => Promise<T>) => work(BATCH) }
+  if (!quota) return { provider, spend: <T>(work: (most: number) => Promise<T>, wanted = BATCH) => work(wanted) }
   let asked = 0
   let messages: number[] = []
   const metered: Fetcher = {
@@ -117,8 +140,8 @@ function budgetOf(deps: FetchDeps, slot: string, provider: MailProvider, takeUni
   return {
     provider: metered,
     /** Null when nothing may be asked for now. */
-    async spend<T>(work: (most: number) => Promise<T>): Promise<T | null> {
-      const most = await deps.slots.reserveFetch(slot, quota, BATCH)
+    async spend<T>(work: (most: number) => Promise<T>, wanted = BATCH): Promise<T | null> {
+      const most = await deps.slots.reserveFetch(slot, quota, wanted)
       if (most === 0) return null
       try {
         return await work(most)
@@ -147,11 +170,13 @@ async function nextRows(deps: FetchDeps, inboxId: string, most: number): Promise
   }
 }
 
-/** The mailbox's provider, or null where it may not be read now: the rows then stay as they are. */
-async function providerOf(deps: MailboxDeps, inboxId: string, outcome: FetchOutcome): Promise<MailProvider | null> {
+type Mailbox = Extract<OpenedMailbox, { open: true }>
+
+/** The mailbox, or null where it may not be read now: the rows then stay as they are. */
+async function mailboxOf(deps: MailboxDeps, inboxId: string, outcome: FetchOutcome): Promise<Mailbox | null> {
   try {
     const mailbox = await openMailbox(deps, inboxId, () => 0)
-    if (mailbox.open) return mailbox.provider
+    if (mailbox.open) return mailbox
     log.info('fetch.closed', { inboxId, reason: mailbox.reason })
   } catch (error) {
     log.error('fetch.open', { inboxId, error })

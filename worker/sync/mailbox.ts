@@ -24,6 +24,8 @@ export type ProviderOptions = {
   spent?: (units: number) => void
   /** those of these subscriptions that belong to some inbox, so that none of a neighbour on the same mailbox is tidied away */
   subscriptionsInUse?: (ids: string[]) => Promise<Set<string>>
+  /** mail is to be marked once it is on a ticket */
+  marks?: boolean
 }
 
 /** For a connection that is no account: nobody asks. */
@@ -36,7 +38,7 @@ export function realProvider(settings: Settings): MakeProvider {
   const io = { fetch: (...args: Parameters<typeof fetch>) => fetch(...args), clock: systemClock }
   const network = { ...io, connect, resolve: resolveByHttps({ fetch: io.fetch, dnsUrl: settings.DNS_URL }) }
   const trustedHosts = settings.TRUSTED_PROVIDER_HOSTS
-  return (connection, { since, ...account }) => {
+  return (connection, { since, marks = false, ...account }) => {
     const { google, microsoft } = connection
     if (google) {
       const { GMAIL_API_URL: apiUrl, GMAIL_UNITS_PER_MINUTE: unitsPerMinute } = settings
@@ -52,6 +54,7 @@ export function realProvider(settings: Settings): MakeProvider {
           notificationUrl: graphPushUrl(settings.APP_URL),
           lifecycleUrl: graphLifecycleUrl(settings.APP_URL),
           push: true,
+          marks,
           trustedHosts,
         },
         { ...io, ...account },

@@ -39,6 +39,8 @@ const Details = z.object({
   directory: z.string(),
   kind: z.enum(MAILBOX_KINDS).exclude(['app']),
   address: z.string(),
+  /** what was asked for: to write mail, not only to read it */
+  writesMail: z.boolean().default(false),
 })
 
 /**
@@ -66,7 +68,15 @@ export async function startMicrosoftConnect(
     return { url: null }
   }
   const { profileId, clientId, directory } = app
-  const details: z.infer<typeof Details> = { profileId, clientId, directory, kind, address: mailbox.address }
+  const writesMail = app.writesDrafts || row.markProcessed !== 'none'
+  const details: z.infer<typeof Details> = {
+    profileId,
+    clientId,
+    directory,
+    kind,
+    address: mailbox.address,
+    writesMail,
+  }
   const { state, verifier } = await beginConnect(deps, row, {
     userId,
     provider: 'microsoft',
@@ -80,7 +90,7 @@ export async function startMicrosoftConnect(
   )
   return {
     url: await authorizationUrl(clientOf(deps.settings, app), {
-      scopes: mailScopes(kind, app.writesDrafts),
+      scopes: mailScopes(kind, writesMail),
       state,
       verifier,
       extra,
@@ -141,7 +151,7 @@ const connect =
   async (row, attempt, answer) => {
     const { settings } = deps
     const pinned = Details.parse(JSON.parse(attempt.details ?? ''))
-    const { kind, address: mailbox, directory, profileId, clientId } = pinned
+    const { kind, address: mailbox, directory, profileId, clientId, writesMail } = pinned
     const current = await resolveEmailApp(deps.db, settings)
     const app = asIssuer(current, pinned)
     if (!app) return failed(whyNotServing(current))
@@ -151,8 +161,8 @@ const connect =
       deps,
       answer,
     )
-    const wanted = mailScopes(kind, app.writesDrafts)
-    const missing = missingScopes(wanted, scopes)
+    // Without the right to mark mail an inbox is whole all the same; it then says that nothing is marked.
+    const missing = missingScopes(mailScopes(kind, writesMail && app.writesDrafts), scopes)
     if (missing.length > 0) return { connect: 'missing_scopes', missing: missing.join(',') }
     if (!refreshToken) return failed('no_refresh_token')
 
@@ -172,7 +182,7 @@ const connect =
       profileId,
       clientId,
       directory,
-      scopes: scopes ?? [...wanted],
+      scopes: scopes ?? [...mailScopes(kind, writesMail)],
       grantedAt: deps.clock(),
     }
     const tokens = { accessToken, expiresAt, refreshToken }

@@ -71,7 +71,15 @@ async function wake<T>(items: T[], send: (item: T) => Promise<void>): Promise<vo
   }
 }
 
-type InboxDue = { tenantId: string; inboxId: string; fetch: number; ingest: number; silent: number; lapsing: number }
+type InboxDue = {
+  tenantId: string
+  inboxId: string
+  fetch: number
+  mark: number
+  ingest: number
+  silent: number
+  lapsing: number
+}
 
 /**
  * By inbox, with one index seek per question: an inbox with a hundred thousand due rows costs as much as one with a single row,
@@ -81,6 +89,7 @@ async function inboxes(run: Run): Promise<void> {
   const statement = run.system.d1.prepare(
     `SELECT i.tenant_id AS tenantId, i.id AS inboxId,
        i.reads AND EXISTS (SELECT 1 FROM ledger l WHERE l.tenant_id = i.tenant_id AND l.inbox_id = i.id AND l.state = 'discovered' AND l.due_at <= ?2) AS fetch,
+       i.reads AND i.marks AND EXISTS (SELECT 1 FROM ledger l WHERE l.tenant_id = i.tenant_id AND l.inbox_id = i.id AND l.mark_due_at <= ?2) AS mark,
        EXISTS (SELECT 1 FROM ledger l WHERE l.tenant_id = i.tenant_id AND l.inbox_id = i.id AND l.state = 'stored' AND l.due_at <= ?2) AS ingest,
        i.reads AND i.next_poll_at < ?3 AS silent,
        i.reads AND i.watched AND coalesce(i.watch_ends, 0) < ?5 AS lapsing
@@ -88,6 +97,7 @@ async function inboxes(run: Run): Promise<void> {
        SELECT id, tenant_id, next_poll_at, coalesce(gmail_watch_expires_at, graph_subscription_expires_at) AS watch_ends,
          -- One that could not be had is asked for again by its object.
          (connection_type = 'google' AND ?4 OR connection_type = 'microsoft') AND push_problem IS NULL AS watched,
+         mark_processed <> 'none' AND coalesce(mark_problem ->> 'stops', 0) = 0 AS marks,
          connection_type <> 'forward' AND credentials IS NOT NULL AND paused_at IS NULL AND archived_at IS NULL AS reads
        FROM inboxes WHERE id > ?1 ORDER BY id LIMIT ${PAGE}
      ) i ORDER BY i.id`,
@@ -103,7 +113,7 @@ async function inboxes(run: Run): Promise<void> {
     (rows) =>
       wake(rows, async ({ tenantId, inboxId, ...due }) => {
         if (due.silent || due.lapsing) await run.poke({ tenantId, inboxId }, { lapsing: due.lapsing === 1 })
-        if (due.fetch) await run.jobs.send({ kind: 'fetch', tenantId, inboxId })
+        if (due.fetch || due.mark) await run.jobs.send({ kind: 'fetch', tenantId, inboxId })
         if (due.ingest) await run.jobs.send({ kind: 'ingest', tenantId, inboxId })
       }),
   )

@@ -1,16 +1,9 @@
-// Reading: the user, folders, lists of messages, one message, its MIME and its attachments.
+// Reading: the user, lists of messages, one message, its MIME and its attachments.
 import type { Route, SimResponse } from '../shell/http.ts'
 import { type Attachment, attachmentBytes, attachmentJson, attachmentsOf, messageJson } from './derive.ts'
 import { type Call, type Graph, graphRoutes, linkOrigin, messageAnswer, messageOf, ok } from './graph-access.ts'
 import { badRequest, isRefusal, itemNotFound, malformedId } from './graph-error.ts'
-import {
-  type ListQuery,
-  parseAttachmentSelect,
-  parseExpand,
-  parseFolderQuery,
-  parseListQuery,
-  parseSelect,
-} from './graph-query.ts'
+import { type ListQuery, parseAttachmentSelect, parseExpand, parseListQuery, parseSelect } from './graph-query.ts'
 import type { Folder, StoredMessage } from './store.ts'
 
 /** Bytes of MIME sent at once. */
@@ -35,34 +28,6 @@ export function readingRoutes(graph: Graph): Route[] {
       userPrincipalName: account.userPrincipalName,
       id: account.id,
     })
-  }
-
-  const folderJson = ({ mailbox }: Call, folder: Folder) => {
-    const messages = store.list(mailbox, folder.id)
-    return {
-      id: folder.id,
-      displayName: folder.displayName,
-      parentFolderId: `AQMkAD${mailbox.prefix}ALgAAAAIBCAAAAA==`,
-      childFolderCount: 0,
-      unreadItemCount: messages.filter(({ isRead }) => !isRead).length,
-      totalItemCount: messages.length,
-      isHidden: false,
-    }
-  }
-
-  const folders = (call: Call): SimResponse => {
-    const query = parseFolderQuery(call.query)
-    if ('status' in query) return query
-    const { top, skip, named } = query
-    const matching = call.mailbox.folders.filter(({ displayName }) => named === null || displayName === named)
-    const value = matching.slice(skip, skip + top).map((folder) => folderJson(call, folder))
-    const more = skip + top < matching.length
-    return ok({ value, ...(more && { '@odata.nextLink': nextLink(graph, call, skip + top) }) })
-  }
-
-  const folder = (call: Call): SimResponse => {
-    const found = folderOf(graph, call)
-    return isRefusal(found) ? found : ok(folderJson(call, found))
   }
 
   const list = (call: Call): SimResponse => {
@@ -147,8 +112,6 @@ export function readingRoutes(graph: Graph): Route[] {
     graphRoutes(graph, { method: 'GET', path, needs: 'read', operation }, handle)
   return [
     ...graphRoutes(graph, { method: 'GET', path: '', needs: 'profile', operation: 'GET /me' }, user),
-    ...route('mailFolders', folders, 'GET /me/mailFolders'),
-    ...route('mailFolders/:folder', folder, 'GET /me/mailFolders/{id}'),
     ...route('mailFolders/:folder/messages', list, 'GET /me/mailFolders/{id}/messages'),
     ...route('messages', list, 'GET /me/messages'),
     ...route('messages/:id', get, 'GET /me/messages/{id}'),
@@ -178,7 +141,7 @@ function attachmentOf(graph: Graph, call: Call): { message: StoredMessage; attac
 }
 
 /** The request again from another offset on. */
-function nextLink(graph: Graph, { request }: Call, skip: number): string {
+export function nextLink(graph: Graph, { request }: Call, skip: number): string {
   const url = new URL(request.url)
   url.searchParams.set('$skip', String(skip))
   return `${linkOrigin(graph, request, 'nextLink')}${url.pathname}${url.search}`

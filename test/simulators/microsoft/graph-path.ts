@@ -6,6 +6,7 @@ const WORDS = new Map(
     'me',
     'users',
     'mailFolders',
+    'childFolders',
     'messages',
     'delta',
     'attachments',

@@ -101,6 +101,39 @@ describe('the user and the folders', () => {
   })
 })
 
+describe('new folders', () => {
+  const named = (displayName: string) => ({ displayName })
+
+  it('stand beside the others or inside one, each name once a level, and take mail', async () => {
+    const done = await graph.api('/me/mailFolders').post(named('Done'))
+    const inside = await graph.api('/me/mailFolders/inbox/childFolders').post(named('Done'))
+    expect(inside).toMatchObject({ displayName: 'Done', totalItemCount: 0 })
+    const top = await graph.api('/me/mailFolders').top(100).get()
+    expect(top.value.map(({ id }: { id: string }) => id)).toContain(done.id)
+    expect(top.value.map(({ id }: { id: string }) => id)).not.toContain(inside.id)
+    expect((await graph.api('/me/mailFolders/inbox/childFolders').get()).value).toMatchObject([{ id: inside.id }])
+    const inbox = await graph.api('/me/mailFolders/inbox').get()
+    expect(inbox.childFolderCount).toBe(1)
+    expect(inside.parentFolderId).toBe(inbox.id)
+    const again = await refusalOf(graph.api('/me/mailFolders').post(named('done')))
+    expect(again).toMatchObject({ status: 409, code: 'ErrorFolderExists' })
+    const { id } = await deliver({ subject: 'filed' })
+    const moved = await graph.api(`/me/messages/${id}/move`).post({ destinationId: inside.id })
+    expect(moved.parentFolderId).toBe(inside.id)
+  })
+
+  it('and marks need the permission to write', async () => {
+    const { id } = await deliver({ to: ANNA, subject: 'read only' })
+    const reader = await microsoft.client(ANNA, 'User.Read Mail.Read')
+    for (const refused of [
+      () => reader.api('/me/mailFolders').post(named('Done')),
+      () => reader.api(`/me/messages/${id}`).patch({ isRead: true }),
+      () => reader.api(`/me/messages/${id}/move`).post({ destinationId: 'archive' }),
+    ])
+      expect(await refusalOf(refused())).toMatchObject({ status: 403, code: 'ErrorAccessDenied' })
+  })
+})
+
 describe('reading', () => {
   it('gives back exactly the bytes that arrived, LF-only ones too, and the same mail as JSON', async () => {
     const raw = Buffer.from(WITH_ATTACHMENTS.toString().replaceAll('\r\n', '\n'))

@@ -4,6 +4,7 @@ import type { Entra } from './entra.ts'
 import type { Graph, GraphSettings } from './graph-access.ts'
 import { graphControls } from './graph-control.ts'
 import { deltaRoutes } from './graph-delta.ts'
+import { folderRoutes } from './graph-folders.ts'
 import { readingRoutes } from './graph-messages.ts'
 import { createQuota } from './graph-quota.ts'
 import { writingRoutes } from './graph-writing.ts'
@@ -39,6 +40,7 @@ export function graphPart(world: World, entra: Entra): Route[] {
     }))
   return [
     ...readingRoutes(graph),
+    ...folderRoutes(graph),
     ...deltaRoutes(graph),
     ...writingRoutes(graph),
     ...uploadRoutes(graph),

@@ -33,7 +33,8 @@ export type StoredMessage = {
   blob: string
 }
 
-export type Folder = { id: string; wellKnown: string | null; displayName: string }
+/** `parent`: id of the folder it is in; none at the top. */
+export type Folder = { id: string; wellKnown: string | null; displayName: string; parent?: string }
 
 export type ChangeKind = 'created' | 'updated' | 'deleted'
 
@@ -333,9 +334,9 @@ export function createStore(world: World) {
       }
       world.changed()
     },
-    newFolder(email: string, displayName: string): Folder {
+    newFolder(email: string, displayName: string, parent?: string): Folder {
       const box = mailbox(email)
-      const folder = { id: newId(box, 'AAMkAG'), wellKnown: null, displayName }
+      const folder = { id: newId(box, 'AAMkAG'), wellKnown: null, displayName, ...(parent && { parent }) }
       box.folders.push(folder)
       world.changed()
       return folder

@@ -55,6 +55,7 @@ it('shows what the edition has, email first', () => {
     profileId: null,
     redirectUris: [],
     scopes: [],
+    optionalScopes: [],
     applicationPermissions: [],
     adminConsentUrl: null,
   })

@@ -21,6 +21,7 @@ const inbox: InboxAnswer = {
   delivery: { mode: 'poll', pollSeconds: 60, lastPushAt: null, expiresAt: null, nextPollAt: null, problem: null },
   autoResponse: { enabled: false, subject: '', body: '' },
   importDays: 30,
+  markProcessed: { action: 'none', folder: null, problem: null, stopped: false },
   canSend: true,
   connection: {
     microsoft: {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { BindingAnswer } from '../../../worker/contract/microsoft'
 import { rowsOf } from '../../support/records'
 import { makeTenant, ORIGIN, type TestTenant } from '../../support/session'
+import { givenMicrosoftInbox } from '../sync/microsoft-rows'
 import { bindTo, type Caller, caller, DEPLOYMENT_APP, makeProfile, PROFILE } from './lab'
 
 let tenant: TestTenant
@@ -163,6 +164,40 @@ describe('the state', () => {
 })
 
 describe('what to register', () => {
+  it('names the permissions to write mail as optional, until a profile or an inbox asks for them', async () => {
+    const reading = {
+      scopes: expect.arrayContaining(['Mail.Read']),
+      applicationPermissions: ['Mail.Read', 'Mail.Send'],
+    }
+    const optionalScopes = ['Mail.ReadWrite', 'Mail.ReadWrite.Shared']
+    const writing = {
+      scopes: [
+        'offline_access',
+        'User.Read',
+        'Mail.ReadWrite',
+        'Mail.Send',
+        'Mail.ReadWrite.Shared',
+        'Mail.Send.Shared',
+      ],
+      applicationPermissions: ['Mail.ReadWrite', 'Mail.Send'],
+      optionalScopes: [],
+      adminConsentUrl: expect.stringContaining('Mail.ReadWrite'),
+    }
+    const id = await makeProfile(call)
+    await bindTo(call, 'email', id)
+    expect(await one('email')).toMatchObject({ ...reading, optionalScopes })
+    expect(await one('msp_sso')).toMatchObject({ optionalScopes: [] })
+    const inbox = await givenMicrosoftInbox({ tenantId: tenant.tenantId, profile: null })
+    const choose = (action: string) =>
+      call('PATCH', `/inboxes/${inbox.inboxId}`, { json: { markProcessed: { action } } }).then(({ status }) => status)
+    expect(await choose('read')).toBe(200)
+    expect(await one('email')).toMatchObject(writing)
+    expect(await choose('none')).toBe(200)
+    expect(await one('email')).toMatchObject({ ...reading, optionalScopes })
+    await column(id, `capabilities = '["large_replies"]'`)
+    expect(await one('email')).toMatchObject(writing)
+  })
+
   it('names redirect URIs and scopes of every visible consumer, bound or not', async () => {
     const shown = Object.fromEntries((await list()).map((item) => [item.consumer, item]))
     expect(shown.email).toMatchObject({

@@ -22,6 +22,9 @@ const detailOf = async (response: Response) => (await response.json()) as { deta
 
 afterAll(expectNothingTold)
 
+const marks = (inboxId: string, action: string) =>
+  env.DB.prepare('UPDATE inboxes SET mark_processed = ? WHERE id = ?').bind(action, inboxId).run()
+
 describe('beginning', () => {
   it("sends the browser to the profile's own authority with the least scopes, PKCE and the address as a hint", async () => {
     const t = await setUpConnect()
@@ -64,6 +67,19 @@ describe('beginning', () => {
     expect(own.searchParams.get('scope')).toBe('offline_access User.Read Mail.ReadWrite Mail.Send')
     const shared = await t.start(SHARED)
     expect(shared.searchParams.get('scope')).toBe('offline_access User.Read Mail.ReadWrite.Shared Mail.Send.Shared')
+  })
+
+  it('asks to write mail where the inbox marks it, with whichever app', async () => {
+    for (const given of [{}, { profile: null, settings: DEPLOYMENT }]) {
+      const t = await setUpConnect(given)
+      await marks(t.inbox.inboxId, 'category')
+      const own = await t.start()
+      expect(own.searchParams.get('scope')).toBe('offline_access User.Read Mail.ReadWrite Mail.Send')
+      const shared = await t.start(SHARED)
+      expect(shared.searchParams.get('scope')).toBe('offline_access User.Read Mail.ReadWrite.Shared Mail.Send.Shared')
+      await marks(t.inbox.inboxId, 'none')
+      expect((await t.start()).searchParams.get('scope')).toBe('offline_access User.Read Mail.Read Mail.Send')
+    }
   })
 
   it('of a shared mailbox that is connected hints at whoever connected it', async () => {
@@ -261,6 +277,41 @@ describe('coming back', () => {
     t.microsoft.token = token
     expect(await t.connect()).toEqual(result)
     expect(await t.row()).toMatchObject({ status: 'disconnected', credentials: null })
+  })
+
+  it('without permission to write mail connects all the same, and says that nothing is marked', async () => {
+    const t = await setUpConnect()
+    await marks(t.inbox.inboxId, 'read')
+    t.microsoft.token = { scope: 'Mail.Read Mail.Send User.Read' }
+    expect(await t.connect()).toEqual({ connect: 'ok' })
+    const problem = JSON.parse(String((await t.row())?.mark_problem))
+    expect(problem).toMatchObject({ stops: true, message: expect.stringContaining('Reconnect') })
+    t.microsoft.token = { scope: 'Mail.ReadWrite Mail.Send User.Read' }
+    expect(await t.connect()).toEqual({ connect: 'ok' })
+    expect(await t.row()).toMatchObject({ mark_problem: null, status: 'connected' })
+  })
+
+  it('is judged by what it asked for, whatever is chosen meanwhile', async () => {
+    const t = await setUpConnect()
+    const consent = await t.start()
+    await marks(t.inbox.inboxId, 'read')
+    t.microsoft.token = { scope: undefined }
+    expect(outcome(await t.back({ state: stateIn(consent), code: code() }))).toEqual({ connect: 'ok' })
+    expect(JSON.parse(String((await t.row())?.config)).microsoft.scopes).toContain('Mail.Read')
+    expect((await t.row())?.mark_problem).toContain('Reconnect')
+  })
+
+  it('to another mailbox forgets what was to be marked in the one before', async () => {
+    const t = await setUpConnect({ tokens: liveTokens('old'), signedInAs: 'other@contoso.example' })
+    await env.DB.prepare(
+      `INSERT INTO ledger (id, tenant_id, inbox_id, identity, ref, state, mark_due_at, created_at, updated_at)
+       VALUES (?1, ?2, ?1, 'graph:a', '{}', 'done', 5, 1, 1)`,
+    )
+      .bind(t.inbox.inboxId, t.inbox.tenantId)
+      .run()
+    expect(await t.connect({ useAddress: 'other@contoso.example' })).toEqual({ connect: 'ok' })
+    const row = env.DB.prepare('SELECT mark_due_at FROM ledger WHERE id = ?').bind(t.inbox.inboxId)
+    expect(await row.first()).toEqual({ mark_due_at: null })
   })
 
   it('when Graph is away changes nothing', async () => {

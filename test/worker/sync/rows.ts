@@ -30,6 +30,9 @@ export async function givenInbox(
     subscription?: { id: string; clientState?: string; expiresAt?: number }
     pushProblem?: string
     tokens?: OAuthTokens
+    mark?: 'category' | 'read' | 'move'
+    markFolder?: string
+    markProblem?: string
   } = {},
 ) {
   const n = `${Date.now().toString(36)}${counter++}`
@@ -69,8 +72,8 @@ export async function givenInbox(
     env.DB.prepare(
       `INSERT INTO inboxes (id, tenant_id, name, display_name, email_address, connection_type, status, config, credentials,
          connected_at, next_poll_at, paused_at, archived_at, google_address, gmail_watch_expires_at, push_problem,
-         graph_subscription_id, graph_subscription_expires_at, graph_client_state, created_at, updated_at)
-       VALUES (?, ?, 'Support', 'Support', ?, ?, 'connected', ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)`,
+         graph_subscription_id, graph_subscription_expires_at, graph_client_state, mark_processed, mark_folder, mark_problem, created_at, updated_at)
+       VALUES (?, ?, 'Support', 'Support', ?, ?, 'connected', ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)`,
     ).bind(
       owner.inboxId,
       owner.tenantId,
@@ -87,6 +90,9 @@ export async function givenInbox(
       columns.subscription?.id ?? null,
       columns.subscription?.expiresAt ?? null,
       columns.subscription?.clientState === undefined ? null : proofOf(columns.subscription.clientState),
+      columns.mark ?? 'none',
+      columns.markFolder ?? null,
+      columns.markProblem ?? null,
     ),
   ])
   return { ...owner, db: tenantDb(env.DB, owner.tenantId) }
@@ -108,6 +114,8 @@ export type Row = {
   received_at: number | null
   role: string | null
   links: string | null
+  mark_due_at: number | null
+  mark_attempts: number
 }
 
 /** The ledger of an inbox in the order of discovery. */

@@ -35,6 +35,34 @@ async function swept(changed: Partial<SweepDeps> = {}) {
   return { jobs, pokes, hints }
 }
 
+/** Rows that the question for due inboxes reads. */
+async function rowsReadBySweep(): Promise<number> {
+  let read = 0
+  const d1 = new Proxy(env.DB, {
+    get(target, name) {
+      if (name !== 'prepare') return Reflect.get(target, name)
+      return (sql: string) => {
+        const bindable = (statement: D1PreparedStatement): D1PreparedStatement =>
+          new Proxy(statement, {
+            get(inner, key) {
+              if (key === 'bind') return (...values: unknown[]) => bindable(inner.bind(...values))
+              if (key !== 'all') return Reflect.get(inner, key).bind(inner)
+              return async () => {
+                const result = await inner.all()
+                if (sql.includes('FROM inboxes')) read += result.meta.rows_read
+                return result
+              }
+            },
+          })
+        return bindable(target.prepare(sql))
+      }
+    },
+  })
+  expect((await swept({ system: systemDb(d1) })).jobs).toHaveLength(1)
+  expect(read).toBeGreaterThan(0)
+  return read
+}
+
 const ledgerRows = (owner: Owner, state: string, count: number, dueAt: number) =>
   env.DB.prepare(
     `INSERT INTO ledger (id, tenant_id, inbox_id, identity, ref, state, due_at, created_at, updated_at)
@@ -96,30 +124,44 @@ describe('due ledger rows', () => {
   it('are found by index seeks, without reading the due rows of an inbox', async () => {
     const inbox = await givenInbox()
     await ledgerRows(inbox, 'discovered', 1000, NOW - 1)
-    let read = 0
-    const d1 = new Proxy(env.DB, {
-      get(target, name) {
-        if (name !== 'prepare') return Reflect.get(target, name)
-        return (sql: string) => {
-          const bindable = (statement: D1PreparedStatement): D1PreparedStatement =>
-            new Proxy(statement, {
-              get(inner, key) {
-                if (key === 'bind') return (...values: unknown[]) => bindable(inner.bind(...values))
-                if (key !== 'all') return Reflect.get(inner, key).bind(inner)
-                return async () => {
-                  const result = await inner.all()
-                  if (sql.includes('FROM inboxes')) read += result.meta.rows_read
-                  return result
-                }
-              },
-            })
-          return bindable(target.prepare(sql))
-        }
-      },
-    })
-    await swept({ system: systemDb(d1) })
-    expect(read).toBeGreaterThan(0)
-    expect(read).toBeLessThan(20)
+    expect(await rowsReadBySweep()).toBeLessThan(20)
+  })
+})
+
+describe('mail that waits to be marked', () => {
+  const marked = (owner: Owner, count: number, dueAt: number) =>
+    env.DB.prepare(
+      `INSERT INTO ledger (id, tenant_id, inbox_id, identity, ref, state, mark_due_at, created_at, updated_at)
+       SELECT ?1 || value, ?2, ?1, value, '{}', 'done', ?3, 1, 1 FROM json_each(?4)`,
+    )
+      .bind(owner.inboxId, owner.tenantId, dueAt, JSON.stringify(Array.from({ length: count }, (_, n) => n)))
+      .run()
+
+  it('wakes one fetch job of its inbox, also beside mail to fetch', async () => {
+    const inbox = await givenInbox({ mark: 'read', markProblem: '{"message":"One mail was left.","stops":false}' })
+    await marked(inbox, 300, NOW - 1)
+    const job = { kind: 'fetch', tenantId: inbox.tenantId, inboxId: inbox.inboxId }
+    expect((await swept()).jobs).toEqual([job])
+    await ledgerRows(inbox, 'discovered', 1, NOW - 1)
+    expect((await swept()).jobs).toEqual([job])
+  })
+
+  it.each<[string, Parameters<typeof givenInbox>[0], number]>([
+    ['for its backoff', { mark: 'read' }, NOW + 1],
+    ['in an inbox that asks for nothing any more', {}, NOW - 1],
+    ['in an inbox that may not mark', { mark: 'read', markProblem: '{"message":"No.","stops":true}' }, NOW - 1],
+    ['in a paused inbox', { mark: 'read', paused: true }, NOW - 1],
+    ['in an archived inbox', { mark: 'read', archived: true }, NOW - 1],
+    ['in a disconnected inbox', { mark: 'read', connected: false }, NOW - 1],
+  ])('wakes nobody while it waits %s', async (_name, columns, dueAt) => {
+    await marked(await givenInbox(columns), 1, dueAt)
+    expect((await swept()).jobs).toEqual([])
+  })
+
+  it('is found by an index seek, without reading what else is due', async () => {
+    const inbox = await givenInbox({ mark: 'read' })
+    await marked(inbox, 1000, NOW - 1)
+    expect(await rowsReadBySweep()).toBeLessThan(20)
   })
 })
 

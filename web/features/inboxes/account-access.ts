@@ -12,12 +12,13 @@ export const PERMISSION_LABEL: Record<MailboxKind, Record<Permission, string>> =
   app: { read: 'Read mail', send: 'Send mail' },
 }
 
+const MARKED = 'Changing mail is asked for as well, to mark what is on a ticket; nothing is deleted.'
 const SENT: Record<Vendor, string> = { google: 'Sent in Gmail', microsoft: 'Sent Items in Outlook' }
 
-/** Why a permission is asked for. */
-export function permissionReason(permission: Permission, vendor: Vendor): string {
+/** Why a permission is asked for. `marks`: mail is marked in its mailbox once it is on a ticket. */
+export function permissionReason(permission: Permission, vendor: Vendor, marks = false): string {
   return permission === 'read'
-    ? 'to turn new mail into tickets. Nothing in the mailbox is changed or deleted.'
+    ? `to turn new mail into tickets. ${marks ? MARKED : 'Nothing in the mailbox is changed or deleted.'}`
     : `to send the replies that your team writes. They also appear under ${SENT[vendor]}.`
 }
 

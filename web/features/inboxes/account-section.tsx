@@ -37,7 +37,12 @@ export function AccountSection({ inbox, vendor, tried }: Props) {
         {!valid && (
           <Text size="sm">{kind === 'app' ? 'The app needs this:' : `${name} will ask you to allow this:`}</Text>
         )}
-        <Permissions vendor={vendor} kind={kind} scopes={valid && kind !== 'app' ? account.scopes : null} />
+        <Permissions
+          vendor={vendor}
+          kind={kind}
+          scopes={valid && kind !== 'app' ? account.scopes : null}
+          marks={inbox.markProcessed.action !== 'none'}
+        />
         {/* Where access is needed, the notice above has the button, unless there is something to choose first. */}
         {(needed === null || asks) && (
           <Group gap="xs">

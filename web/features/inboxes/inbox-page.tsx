@@ -24,6 +24,7 @@ import { CopySupportBundle } from './copy-support-bundle'
 import { DeliverySection } from './delivery-section'
 import { IMPORT_CHOICES } from './import-choices'
 import { InboxFacts, InboxNotice, InboxState } from './inbox-status'
+import { MarkSection } from './mark-section'
 import { PartWithInbox } from './part-with-inbox'
 import { ServersSection } from './servers-section'
 import { accountOf, VENDOR_NAME, vendorOf } from './vendors'
@@ -83,6 +84,7 @@ export function InboxPage() {
               <ServersSection inbox={inbox.data} />
             )}
           </div>
+          {vendor === 'microsoft' && <MarkSection inbox={inbox.data} />}
           <SettingsSection inbox={inbox.data} />
         </>
       )}

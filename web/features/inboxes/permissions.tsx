@@ -10,9 +10,11 @@ type Props = {
   kind: MailboxKind
   /** what was granted; null: nothing was asked yet, so the list says why each will be */
   scopes: readonly string[] | null
+  /** mail is marked in its mailbox, which is asked for as well */
+  marks?: boolean
 }
 
-export function Permissions({ vendor, kind, scopes }: Props) {
+export function Permissions({ vendor, kind, scopes, marks = false }: Props) {
   return (
     <List spacing={6} size="sm" p={0} center={scopes !== null} aria-label="Permissions">
       {PERMISSIONS.map((permission) => {
@@ -20,7 +22,7 @@ export function Permissions({ vendor, kind, scopes }: Props) {
         return (
           <List.Item key={permission} icon={<PermissionIcon granted={granted} />}>
             <b>{PERMISSION_LABEL[kind][permission]}</b>
-            {granted === null && ` ${permissionReason(permission, vendor)}`}
+            {granted === null && ` ${permissionReason(permission, vendor, marks)}`}
             {granted === false && (
               <Text span size="sm" c="var(--tone-bad)">
                 {' '}

@@ -4,7 +4,7 @@ import { accountOf } from './vendors'
 
 /** Plain text. `now` in ms. */
 export function supportBundle(inbox: InboxAnswer, report: CheckReport, now: number): string {
-  const { delivery, statusDetail } = inbox
+  const { delivery, statusDetail, markProcessed } = inbox
   const facts: [string, string | number | null | undefined][] = [
     ['time', new Date(now).toISOString()],
     ['inbox', `${inbox.id} (${inbox.connectionType})`],
@@ -20,6 +20,8 @@ export function supportBundle(inbox: InboxAnswer, report: CheckReport, now: numb
     ['push until', delivery.expiresAt],
     ['push problem', delivery.problem],
     ...accountFacts(inbox),
+    ['processed mail', markProcessed.action === 'none' ? null : markProcessed.action],
+    ['marking problem', markProcessed.problem],
     ['waiting to be imported', inbox.unaccounted],
   ]
   const known = facts.filter(([, value]) => value !== null && value !== undefined)

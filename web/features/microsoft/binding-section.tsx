@@ -136,7 +136,7 @@ function servingApp(profiles: readonly ProfileAnswer[], profileId: string | null
 
 /** What the administrator of the app registration has to enter, ready to be copied. */
 function Registration({ binding }: { binding: BindingAnswer }) {
-  const { redirectUris, scopes, applicationPermissions, adminConsentUrl, applicationIdUri } = binding
+  const { redirectUris, scopes, optionalScopes, applicationPermissions, adminConsentUrl, applicationIdUri } = binding
   return (
     <dl className={classes.register}>
       <Entry name="Redirect addresses to register (platform Web)">
@@ -147,6 +147,11 @@ function Registration({ binding }: { binding: BindingAnswer }) {
       <Entry name="Permissions of Microsoft Graph, delegated">
         <CopyLine value={scopes.join(' ')} what="the delegated permissions" />
       </Entry>
+      {optionalScopes.length > 0 && (
+        <Entry name="Optional: only to mark mail that is on a ticket, or for replies over 3 MB">
+          <CopyLine value={optionalScopes.join(' ')} what="the optional permissions" />
+        </Entry>
+      )}
       {applicationPermissions.length > 0 && (
         <Entry name="Application permissions, only for mailboxes that the app opens by itself">
           <CopyLine value={applicationPermissions.join(' ')} what="the application permissions" />

@@ -53,7 +53,10 @@ export const inboxRoutes = new Hono<AppEnv>()
   )
   .patch(
     '/inboxes/:id',
-    access('inboxes:manage', "Change an inbox's names, automatic answer or import"),
+    access(
+      'inboxes:manage',
+      "Change an inbox's names, automatic answer, import or what is done to mail that is on a ticket",
+    ),
     json(UpdateInboxBody),
     answers(200, InboxAnswer),
     async (c) => c.json(await answer(c, await updateInbox(depsOf(c), c.req.param('id'), c.req.valid('json')))),

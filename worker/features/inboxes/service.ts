@@ -1,12 +1,13 @@
 // Making, changing, archiving and restoring inboxes. The plan's limit is a condition of the writing statement, so no race gets past it.
 import { and, eq, isNull } from 'drizzle-orm'
 import type { z } from 'zod'
-import type { CreateInboxBody, StatusDetail, UpdateInboxBody } from '../../contract/inboxes'
+import type { CreateInboxBody, MarkProcessedBody, StatusDetail, UpdateInboxBody } from '../../contract/inboxes'
 import { inboxes } from '../../db/inboxes'
 import type { TenantDb } from '../../platform/db'
 import { AppError } from '../../platform/errors'
 import { newId } from '../../platform/ids'
 import type { InboxRow } from '../../platform/inbox-answer'
+import { markProblemOf } from '../../platform/mark-problem'
 import { findInbox } from './queries'
 
 type Deps = { db: TenantDb; now: number }
@@ -85,20 +86,50 @@ async function whyNotCreated(db: TenantDb, emailAddress: string, limit: number |
   return new AppError('conflict', { detail: 'This address is already in use.' })
 }
 
-/** Changes what is given and nothing else. */
+/** Changes what is given and nothing else. AppError('conflict') where mail of this inbox cannot be marked. */
 export async function updateInbox(
   { db, now }: Deps,
   id: string,
   change: z.output<typeof UpdateInboxBody>,
 ): Promise<InboxRow> {
-  const { autoResponse, ...plain } = change
+  const { autoResponse, markProcessed, ...plain } = change
   const [row] = await db.orm
     .update(inboxes)
-    .set({ ...plain, ...(autoResponse ? { autoResponse: JSON.stringify(autoResponse) } : {}), updatedAt: now })
+    .set({
+      ...plain,
+      ...(autoResponse ? { autoResponse: JSON.stringify(autoResponse) } : {}),
+      ...(markProcessed ? markColumns(markProcessed, await findInbox(db, id)) : {}),
+      updatedAt: now,
+    })
     .where(and(eq(inboxes.tenantId, db.tenantId), eq(inboxes.id, id)))
     .returning()
   if (!row) throw new AppError('not_found')
+  if (markProcessed?.action === 'none') await markNothing(db, id)
   return row
+}
+
+/** The option, and at once what is known to keep it from working. */
+function markColumns(wanted: MarkProcessedBody, row: InboxRow) {
+  if (row.connectionType !== 'microsoft')
+    throw new AppError('conflict', { detail: 'Only mail of a Microsoft inbox can be marked in its mailbox.' })
+  const problem = wanted.action === 'none' ? null : markProblemOf(row)
+  return {
+    markProcessed: wanted.action,
+    markFolder: wanted.action === 'move' ? wanted.folder : null,
+    markProblem: problem && JSON.stringify(problem),
+  }
+}
+
+/** Mail that waits to be marked no longer does; once the option is back, it is for what is filed from then on. */
+async function markNothing(db: TenantDb, inboxId: string): Promise<void> {
+  await db
+    .prepare(
+      `UPDATE ledger SET mark_due_at = NULL, mark_attempts = 0
+       WHERE tenant_id = ?1 AND inbox_id = ?2 AND mark_due_at IS NOT NULL
+         AND EXISTS (SELECT 1 FROM inboxes i WHERE i.tenant_id = ?1 AND i.id = ?2 AND i.mark_processed = 'none')`,
+      inboxId,
+    )
+    .run()
 }
 
 /** Puts an inbox aside: nothing is fetched, its tickets stay, its credentials stay for a restore. */

@@ -12,7 +12,7 @@ import { AppError } from '../../platform/errors'
 import { deploymentApp, type ProfileRow, profileState } from '../../platform/microsoft-app'
 import { consentState } from '../../platform/microsoft-consent'
 import { adminConsentUrl, applicationIdUri, namesOf, registrationOf, visibleIn } from './consumers'
-import { bindingRows, capabilitiesOf, findProfile, profileRows } from './queries'
+import { bindingRows, capabilitiesOf, findProfile, marksMail, profileRows } from './queries'
 
 type Deps = { db: TenantDb; settings: Settings; edition: Edition }
 
@@ -25,12 +25,16 @@ export function consumerNamed(name: string): MicrosoftConsumer {
 
 /** Every consumer with its state, those that this edition lacks included. */
 export async function listBindings(deps: Deps): Promise<BindingAnswer[]> {
-  const [bindings, profiles] = await Promise.all([bindingRows(deps.db), profileRows(deps.db)])
+  const [bindings, profiles, marks] = await Promise.all([
+    bindingRows(deps.db),
+    profileRows(deps.db),
+    marksMail(deps.db),
+  ])
   return Promise.all(
     MICROSOFT_CONSUMERS.map((consumer) => {
       const profileId = bindings.find((binding) => binding.consumer === consumer)?.profileId ?? null
       const profile = profiles.find(({ id }) => id === profileId) ?? null
-      return bindingAnswer(deps, { consumer, profileId, profile })
+      return bindingAnswer(deps, { consumer, profileId, profile }, marks)
     }),
   )
 }
@@ -45,10 +49,12 @@ export async function showBinding(deps: Deps, consumer: MicrosoftConsumer): Prom
 /** `profileId` without `profile`: what is bound no longer exists. */
 type Bound = { consumer: MicrosoftConsumer; profileId: string | null; profile: ProfileRow | null }
 
-async function bindingAnswer({ db, settings, edition }: Deps, bound: Bound): Promise<BindingAnswer> {
+/** `marks`: mail is to be marked, so that a consent has to cover writing it. */
+async function bindingAnswer({ db, settings, edition }: Deps, bound: Bound, marks: boolean): Promise<BindingAnswer> {
   const { consumer, profileId, profile } = bound
   const visible = visibleIn(edition, consumer)
-  const registration = registrationOf(edition, consumer, settings.APP_URL)
+  const writesMail = marks || (profile !== null && capabilitiesOf(profile).includes('large_replies'))
+  const registration = registrationOf(edition, consumer, settings.APP_URL, writesMail)
   const app = registeredApp(bound, settings)
   const redirectUri = registration.redirectUris[0]
   return {

@@ -1,5 +1,5 @@
 // The one table of consumers: which edition has them, and what a Microsoft app has to be set up with for them. Pure.
-import { MAIL_SCOPES, type MicrosoftConsumer } from '../../contract/microsoft'
+import { type MicrosoftConsumer, mailScopes } from '../../contract/microsoft'
 import type { Edition } from '../../entitlements/edition'
 import { microsoftCalendarCallbackUrl, microsoftCallbackUrl } from '../../platform/http/provider-paths'
 
@@ -10,9 +10,15 @@ type Consumer = {
   redirectUris: (appUrl: string) => string[]
   scopes: readonly string[]
   applicationPermissions: readonly string[]
+  /** instead of the above where mail is to be written as well */
+  writing?: Pick<Consumer, 'scopes' | 'applicationPermissions'>
 }
 
 const EVERY: readonly Edition[] = ['community', 'enterprise']
+const mailPermissions = (writesMail: boolean) => ({
+  scopes: [...new Set([...mailScopes('own', writesMail), ...mailScopes('shared', writesMail)])],
+  applicationPermissions: [writesMail ? 'Mail.ReadWrite' : 'Mail.Read', 'Mail.Send'],
+})
 const SIGN_IN = ['openid', 'profile', 'email', 'User.Read']
 
 const CONSUMERS: Record<MicrosoftConsumer, Consumer> = {
@@ -27,8 +33,8 @@ const CONSUMERS: Record<MicrosoftConsumer, Consumer> = {
     name: 'email',
     editions: EVERY,
     redirectUris: (appUrl) => [microsoftCallbackUrl(appUrl)],
-    scopes: [...new Set([...MAIL_SCOPES.own, ...MAIL_SCOPES.shared])],
-    applicationPermissions: ['Mail.Read', 'Mail.Send'],
+    ...mailPermissions(false),
+    writing: mailPermissions(true),
   },
   calendar: {
     name: 'calendar',
@@ -58,13 +64,19 @@ export function namesOf(consumers: readonly MicrosoftConsumer[]): string {
   return names.length > 0 ? `${names.join(', ')} and ${last}` : last
 }
 
-/** What to enter at the app's registration. Lists are empty for a consumer that the edition does not show. */
-export function registrationOf(edition: Edition, consumer: MicrosoftConsumer, appUrl: string) {
-  if (!visibleIn(edition, consumer)) return { redirectUris: [], scopes: [], applicationPermissions: [] }
-  const { redirectUris, scopes, applicationPermissions } = CONSUMERS[consumer]
+/**
+ * What to enter at the app's registration. `writesMail`: something here asks for writing mail, which is optional else. Lists are empty for a
+ * consumer that the edition does not show.
+ */
+export function registrationOf(edition: Edition, consumer: MicrosoftConsumer, appUrl: string, writesMail = false) {
+  if (!visibleIn(edition, consumer))
+    return { redirectUris: [], scopes: [], optionalScopes: [], applicationPermissions: [] }
+  const { redirectUris, writing, ...usual } = CONSUMERS[consumer]
+  const { scopes, applicationPermissions } = writesMail && writing ? writing : usual
   return {
     redirectUris: redirectUris(appUrl),
     scopes: [...scopes],
+    optionalScopes: (writing?.scopes ?? []).filter((scope) => !usual.scopes.includes(scope) && !scopes.includes(scope)),
     applicationPermissions: [...applicationPermissions],
   }
 }

@@ -45,6 +45,14 @@ export function bindingRows(db: TenantDb): Promise<Binding[]> {
     .where(eq(microsoftBindings.tenantId, db.tenantId))
 }
 
+/** Whether mail of some inbox is to be marked in its mailbox. */
+export async function marksMail(db: TenantDb): Promise<boolean> {
+  const marking = db.prepare(
+    "SELECT 1 FROM inboxes WHERE tenant_id = ?1 AND archived_at IS NULL AND mark_processed <> 'none' LIMIT 1",
+  )
+  return (await marking.first()) !== null
+}
+
 /** What a profile is bound to, in the order in which consumers are always named. */
 export function consumersOf(bindings: readonly Binding[], profileId: string): MicrosoftConsumer[] {
   return MICROSOFT_CONSUMERS.filter((consumer) =>

@@ -16,6 +16,14 @@ export const User = z.object({
 })
 export const Folder = z.object({ id: Id, displayName: z.string().nullish(), totalItemCount: z.number().nullish() })
 
+export const FolderList = z.object({ value: z.array(Folder), '@odata.nextLink': Link.optional() })
+
+/** What of a message can be marked. */
+export const Marks = z.object({
+  categories: z.array(z.string()).nullish(),
+  parentFolderId: z.string().nullish(),
+})
+
 /** A message of a listing or a delta. */
 const Listed = z.object({
   id: Id,

@@ -6,10 +6,11 @@ import { basePathOf, type Call, type GraphClient, type GraphMailbox } from './cl
 import { requestIdLike, requestIdOf } from './errors'
 import type { GraphLimits } from './limits'
 import { probeSubscription, type SubscriptionConfig } from './subscription'
-import { claimsOf, lackingPermissions, permissionsOf } from './token-claims'
+import { claimsOf, lackingPermissions, mayWrite, permissionsOf, writePermission } from './token-claims'
 
 export type CheckDeps = { client: GraphClient; clock: Clock; limits: GraphLimits }
-export type CheckConfig = SubscriptionConfig & { push: boolean }
+/** `marks`: mail is to be marked, which needs one permission more. */
+export type CheckConfig = SubscriptionConfig & { push: boolean; marks?: boolean }
 type Finding = { detail: string; hint?: string; status?: 'warn' }
 type Stage = [name: string, look: () => Promise<Finding>]
 
@@ -35,7 +36,7 @@ function stagesOf(deps: CheckDeps, config: CheckConfig): Stage[] {
   const { mailbox } = config
   return [
     ['Access', () => lookAtToken(client)],
-    ['Permissions', () => lookAtPermissions(client, mailbox)],
+    ['Permissions', () => lookAtPermissions(client, config)],
     ...(mailbox.kind === 'app' ? [] : [['Account', () => lookAtAccount(client, mailbox)] satisfies Stage]),
     ['Path', async () => ({ detail: PATHS[mailbox.kind](basePathOf(mailbox)) })],
     ['Inbox', () => lookAtFolder(client, 'inbox')],
@@ -65,17 +66,19 @@ async function lookAtToken(client: GraphClient): Promise<Finding> {
   return { detail: 'Microsoft has granted access and renews it.' }
 }
 
-async function lookAtPermissions(client: GraphClient, mailbox: GraphMailbox): Promise<Finding> {
+async function lookAtPermissions(client: GraphClient, { mailbox, marks }: CheckConfig): Promise<Finding> {
   const claims = claimsOf(await client.token())
   if (claims === null)
     return { detail: 'The access token does not say what it allows, which is usual for personal accounts.' }
-  const lacking = lackingPermissions(claims, mailbox.kind)
+  const unmarked = marks === true && !mayWrite(claims, mailbox.kind)
+  const lacking = [...lackingPermissions(claims, mailbox.kind), ...(unmarked ? [writePermission(mailbox.kind)] : [])]
   const granted = permissionsOf(claims).join(', ') || 'nothing'
   const where = claims.tid === null ? '' : ` Directory ${claims.tid}.`
-  if (lacking.length === 0) return { detail: `Granted: ${granted}.${where}` }
+  const marking = !marks ? '' : unmarked ? ' Mail cannot be marked without it.' : ' Mail may be marked.'
+  if (lacking.length === 0) return { detail: `Granted: ${granted}.${marking}${where}` }
   return {
     status: 'warn',
-    detail: `Granted: ${granted}; missing: ${lacking.join(', ')}.${where}`,
+    detail: `Granted: ${granted}; missing: ${lacking.join(', ')}.${marking}${where}`,
     hint:
       mailbox.kind === 'app'
         ? 'Add the application permissions to the app in the Entra admin center and grant admin consent.'

@@ -25,7 +25,7 @@ export function fetchMessages(deps: FetchDeps, refs: readonly MessageRef[]): Asy
 }
 
 /** What stands between us and the mailbox just now; null where it answers. */
-async function mailboxTrouble(client: GraphClient): Promise<ProviderError | null> {
+export async function mailboxTrouble(client: GraphClient): Promise<ProviderError | null> {
   try {
     await client.call(Folder, { path: 'mailFolders/inbox', query: { $select: 'id' } })
     return null

@@ -7,6 +7,7 @@ import { createClient, type GraphMailbox } from './client'
 import { parseCursor, startOf } from './cursor'
 import { fetchMessages } from './fetch'
 import { GRAPH_LIMITS, GRAPH_QUOTA, type GraphLimits } from './limits'
+import { marksOf } from './mark'
 import { sendMessage } from './send'
 import { subscriptionsOf } from './subscription'
 
@@ -20,6 +21,8 @@ export type GraphConfig = {
   notificationUrl: string
   lifecycleUrl: string
   push: boolean
+  /** mail is to be marked: Diagnose then looks whether it may be */
+  marks?: boolean
   /** hosts besides that of `apiUrl` that Microsoft may send us to */
   trustedHosts: readonly string[]
 }
@@ -44,6 +47,7 @@ export function openGraph(config: GraphConfig, deps: GraphDeps): MailProvider {
 
   return {
     ...(config.push && { push: subscriptionsOf(io, config) }),
+    marks: marksOf({ client, limits, mailbox: config.mailbox }),
     quota: GRAPH_QUOTA,
     changes: async (cursor, limit) =>
       nextPage(io, parseCursor(cursor) ?? startOf(config.since, clock(), limits.overlap), limit),

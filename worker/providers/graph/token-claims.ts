@@ -45,7 +45,11 @@ export function lackingPermissions(claims: Claims, kind: GraphMailbox['kind']): 
   return NEEDED[kind].filter((any) => !any.some((name) => granted.has(name))).map(([name = '']) => name)
 }
 
-/** Whether drafts may be written: only then can a mail be sent in pieces. */
+/** The permission to write mail: drafts, so that it can be sent in pieces, and marks. */
+export const writePermission = (kind: GraphMailbox['kind']) =>
+  kind === 'shared' ? 'Mail.ReadWrite.Shared' : 'Mail.ReadWrite'
+
+/** Whether mail may be written. */
 export function mayWrite(claims: Claims, kind: GraphMailbox['kind']): boolean {
-  return permissionsOf(claims).includes(kind === 'shared' ? 'Mail.ReadWrite.Shared' : 'Mail.ReadWrite')
+  return permissionsOf(claims).includes(writePermission(kind))
 }
