@@ -85,6 +85,8 @@ export type Quota = {
   perMessage: number
   /** fetch jobs at once, where the provider limits what happens at the same time */
   jobs?: number
+  /** requests under way at once, where the provider limits them */
+  atOnce?: number
 }
 
 /** Hands out access tokens. `refused`: the one the provider has just refused. Throws ProviderError('auth_revoked') once the grant is gone. */
@@ -100,8 +102,9 @@ export interface MailProvider {
   /**
    * Raw messages in any order. Throws only where no mailbox can be opened; from then on each ref gets exactly one result, and one ref's
    * error never ends the others. The caller reads each stream to its end before asking for the next; leaving early is fine.
+   * `atOnce`: requests that may be under way, where the caller knows.
    */
-  fetchRaw(refs: MessageRef[]): AsyncIterable<FetchedMessage>
+  fetchRaw(refs: MessageRef[], atOnce?: number): AsyncIterable<FetchedMessage>
   /** Sends once. Throws a ProviderError; `delivered: 'unknown'` on it says that the message may have gone out. */
   send(mime: OutboundMime): Promise<SentRef>
   /** What "Test connection" and "Diagnose" show. Never throws. */

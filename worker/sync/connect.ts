@@ -18,9 +18,10 @@ import type { SyncAnswer } from './inbox-object'
 import type { Owner } from './inbox-state'
 import { writeStatus } from './inbox-status'
 import { type MakeProvider, noTokens } from './mailbox'
+import { type RequestGate, throughGate } from './request-gate'
 
 /** The InboxObject as the routes see it. */
-export type InboxControl = {
+export type InboxControl = RequestGate & {
   start(owner: Owner, options: { newMailbox: boolean }): Promise<void>
   stop(): Promise<void>
   syncNow(): Promise<SyncAnswer>
@@ -54,7 +55,7 @@ export async function diagnose(deps: ConnectDeps, inboxId: string): Promise<Chec
     const missing = missingStep(row)
     return { ok: missing.status !== 'fail', steps: [...steps, missing] }
   }
-  const report = await check(deps, connection, deps.tokens(inboxId))
+  const report = await check(deps, connection, deps.tokens(inboxId), deps.object(inboxId))
   return { ok: report.ok, steps: [...steps, ...report.steps] }
 }
 
@@ -183,12 +184,18 @@ async function found(deps: ConnectDeps, inboxId: string): Promise<LoadedInbox> {
   return loaded
 }
 
-async function check(deps: ConnectDeps, connection: Connection, token: TokenSource): Promise<CheckReport> {
+/** `gate`: that of the inbox whose mailbox is at work while it is looked at. */
+async function check(
+  deps: ConnectDeps,
+  connection: Connection,
+  token: TokenSource,
+  gate?: RequestGate,
+): Promise<CheckReport> {
   if (!connection.imap && !connection.smtp && !connection.google && !connection.microsoft)
     throw new AppError('invalid_body', { fields: [{ path: 'imap', message: 'Enter the settings of a mail server.' }] })
   const provider = deps.makeProvider(connection, { since: Number.POSITIVE_INFINITY, token })
   try {
-    return await provider.check()
+    return await (gate ? throughGate(gate, provider.quota, () => provider.check()) : provider.check())
   } finally {
     await provider.close()
   }

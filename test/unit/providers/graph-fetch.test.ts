@@ -125,6 +125,34 @@ describe('a fetch', () => {
     expect(most).toBe(3)
   })
 
+  it.each([1, 2, 3])('has at most %i requests under way, also while a large message is read', async (atOnce) => {
+    let running = 0
+    let most = 0
+    const { provider } = open(
+      () => {
+        most = Math.max(most, ++running)
+        let left = 8
+        const body = new ReadableStream<Uint8Array>({
+          async pull(controller) {
+            await new Promise((resolve) => setTimeout(resolve, 1))
+            if (left-- > 0) return controller.enqueue(new Uint8Array(1_000))
+            running--
+            controller.close()
+          },
+        })
+        return new Response(body, { headers: { 'content-type': 'text/plain' } })
+      },
+      'own',
+      { held: 2_500 },
+    )
+    const refs = Array.from({ length: 9 }, (_, i) => ref(`m${i}`))
+    const sizes: number[] = []
+    for await (const message of provider.fetchRaw(refs, atOnce))
+      if ('raw' in message) sizes.push((await new Response(message.raw).arrayBuffer()).byteLength)
+    expect(sizes).toEqual(Array(9).fill(8_000))
+    expect(most).toBe(atOnce)
+  })
+
   it('that meets throttling blames no message', async () => {
     const { provider } = open(() => graphRefusal(429, 'ApplicationThrottled', '', { 'retry-after': '3' }))
     const error = await fetchAll(provider, [ref('a'), ref('b')]).catch((thrown: unknown) => thrown)

@@ -1,6 +1,6 @@
 // Raw messages by id, a few requests at once, byte for byte as Graph hands them out: small ones whole, large ones as streams.
 import type { Clock } from '../../platform/clock'
-import { fetchEach, type Wanted } from '../fetch-each'
+import { type Fetched, fetchEach, type Wanted } from '../fetch-each'
 import { bodyChunks, type HttpAnswer } from '../http'
 import type { FetchedMessage, MessageRef } from '../provider'
 import { ProviderError } from '../provider'
@@ -13,9 +13,13 @@ import type { GraphLimits } from './limits'
 export type FetchDeps = { client: GraphClient; clock: Clock; limits: GraphLimits }
 
 /** Raw messages for refs, as fetchEach promises. Nothing is marked as read. */
-export function fetchMessages(deps: FetchDeps, refs: readonly MessageRef[]): AsyncGenerator<FetchedMessage> {
+export function fetchMessages(
+  deps: FetchDeps,
+  refs: readonly MessageRef[],
+  atOnce: number,
+): AsyncGenerator<FetchedMessage> {
   return fetchEach(refs, {
-    parallel: deps.limits.parallel,
+    parallel: atOnce,
     idOf: ({ identity }) => messageIdOf(identity),
     fetchOne: (item, signal) => fetchOne(deps, item, signal),
     isMailboxWide,
@@ -34,7 +38,7 @@ async function mailboxTrouble(client: GraphClient): Promise<ProviderError | null
   }
 }
 
-async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Promise<FetchedMessage> {
+async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Promise<Fetched> {
   const path = `messages/${encodeURIComponent(item.id)}`
   const { role } = item.ref
   let answer: HttpAnswer | null = null
@@ -44,7 +48,8 @@ async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Pro
     answer = await deps.client.open({ path: `${path}/$value`, signal, paid: true })
     assertMime(answer)
     if (Number(answer.headers.get('content-length') ?? 0) > deps.limits.message) throw tooLarge(deps.limits)
-    return { ref: item.ref, raw: await contentOf(deps, answer), start: 0, receivedAt, ...(role && { role }) }
+    const content = await contentOf(deps, answer)
+    return { ref: item.ref, ...content, start: 0, receivedAt, ...(role && { role }) }
   } catch (error) {
     answer?.close()
     if (!(error instanceof ProviderError)) throw error
@@ -68,7 +73,10 @@ function assertMime({ headers }: HttpAnswer): void {
   throw new ProviderError('protocol', 'graph_not_mime', 'Something that is not a mail came in its place.')
 }
 
-async function contentOf(deps: FetchDeps, answer: HttpAnswer): Promise<ReadableStream<Uint8Array>> {
+async function contentOf(
+  deps: FetchDeps,
+  answer: HttpAnswer,
+): Promise<{ raw: ReadableStream<Uint8Array>; underWay?: true }> {
   const chunks = bodyChunks(deps, answer)
   const parts: Uint8Array[] = []
   let size = 0
@@ -77,10 +85,10 @@ async function contentOf(deps: FetchDeps, answer: HttpAnswer): Promise<ReadableS
     if (done) break
     parts.push(value.slice())
     size += value.length
-    if (size > deps.limits.held) return largeStream(deps, answer, parts, chunks)
+    if (size > deps.limits.held) return { raw: largeStream(deps, answer, parts, chunks), underWay: true }
   }
   answer.close()
-  return streamOf(Buffer.concat(parts, size))
+  return { raw: streamOf(Buffer.concat(parts, size)) }
 }
 
 function largeStream(
