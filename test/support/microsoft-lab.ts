@@ -127,7 +127,13 @@ export async function messagesOf(account: Account): Promise<Listed[]> {
   const answer = await ask<Listed[] | { messages: Listed[] }>(`messages?account=${encodeURIComponent(account.email)}`)
   return Array.isArray(answer) ? answer : answer.messages
 }
-export const requests = async () => (await ask<{ requests: Record<string, number> }>('state')).requests
+/** What the simulator counts; `quota` by app and mailbox. */
+export const state = () =>
+  ask<{
+    requests: Record<string, number>
+    quota: { pairs: Record<string, { requests: number; most: number; refused: number; crowded: number }> }
+  }>('state')
+export const requests = async () => (await state()).requests
 
 /** The bytes of a message as the mailbox has them, one char per byte. */
 export async function rawOf(account: Account, id: string): Promise<string> {
