@@ -7,6 +7,7 @@ import { type Env, settingsOf } from '../../worker/env'
 import { writeReply } from '../../worker/features/tickets/write-message'
 import { tenantDb } from '../../worker/platform/db'
 import { diagnose } from '../../worker/sync/connect'
+import { sealConnection } from '../../worker/sync/credentials'
 import type { InboxObject } from '../../worker/sync/inbox-object'
 import { realProvider } from '../../worker/sync/mailbox'
 import { tokenSourceOf } from '../../worker/sync/token-keeper'
@@ -15,6 +16,7 @@ import { makeTenant } from '../support/session'
 import { givenMicrosoftInbox } from '../worker/sync/microsoft-rows'
 
 const worker = createWorker([])
+const APP = { clientId: microsoft.clientId, directory: 'contoso.example' }
 /** Objects at work: each is stopped after its test, since one that is not goes on looking at its mailbox. */
 const running: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -34,10 +36,12 @@ function deployment() {
   return { jobs, bindings: { ...env, ...settings, ...queues } as unknown as Env }
 }
 
-/** A desk whose inbox reads the mailbox of `account`; nothing runs by itself but the object's alarms. */
-export async function newDesk(given: { account?: Account; tenantId?: string } = {}) {
+/** A desk whose inbox reads the mailbox of `account`, perhaps beside another one; nothing runs by itself but the object's alarms. */
+export async function newDesk(
+  given: { account?: Account; beside?: { tenantId: string; profileId: string | null } } = {},
+) {
   const account = given.account ?? (await newAccount())
-  const tenant = given.tenantId === undefined ? await makeTenant() : { tenantId: given.tenantId, users: { agent: 'u' } }
+  const tenant = given.beside ? { ...given.beside, users: { agent: 'nobody' } } : await makeTenant()
   const { tenantId } = tenant
   const { jobs, bindings } = deployment()
   const { access: accessToken, refresh: refreshToken } = account.tokens
@@ -45,8 +49,8 @@ export async function newDesk(given: { account?: Account; tenantId?: string } = 
     tenantId,
     address: account.email,
     kind: account.mailbox.kind,
-    profile: { clientId: microsoft.clientId, secret: microsoft.clientSecret, directory: 'contoso.example' },
-    grant: { address: account.email },
+    profile: given.beside ? null : { ...APP, secret: microsoft.clientSecret },
+    grant: { address: account.email, ...(given.beside && { ...APP, profileId: given.beside.profileId }) },
     tokens: { accessToken, refreshToken, expiresAt: Date.now() + 3_600_000 },
   })
   const { inboxId } = inbox
@@ -67,7 +71,7 @@ export async function newDesk(given: { account?: Account; tenantId?: string } = 
   const db = tenantDb(env.DB, tenantId)
   const settings = settingsOf(bindings)
   const desk = {
-    ...{ account, tenantId, inboxId, db, jobs, inside, run },
+    ...{ account, tenantId, inboxId, profileId: inbox.profileId, db, jobs, inside, run },
     check: () => inside((object) => object.syncNow()),
     /** Runs what is queued, and what that queues, until nothing is. */
     async work() {
@@ -83,6 +87,16 @@ export async function newDesk(given: { account?: Account; tenantId?: string } = 
         },
         inboxId,
       ),
+    /** Somebody has granted access anew. */
+    async reconnected({ access, refresh }: Account['tokens']) {
+      const tokens = { accessToken: access, refreshToken: refresh, expiresAt: Date.now() + 3_600_000 }
+      const { microsoft: connection } = inbox
+      const sealed = await sealConnection(settings.keyring, tenantId, inboxId, { microsoft: connection }, tokens)
+      await env.DB.prepare('UPDATE inboxes SET credentials = ?, status = ?, paused_at = NULL WHERE id = ?')
+        .bind(sealed.credentials, 'connected', inboxId)
+        .run()
+      await inside((object) => object.start({ tenantId, inboxId }, { newMailbox: false }))
+    },
     /** Looks into the mailbox and works off what was found. */
     async sync() {
       await desk.check()
