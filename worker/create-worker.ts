@@ -136,6 +136,7 @@ function run(job: Job, env: Env): Promise<void> {
         makeProvider: realProvider(settingsOf(env)),
         tokens: (inboxId) => tokenSourceOf(inboxObject(env, inboxId)),
         charge: (inboxId, units) => inboxObject(env, inboxId).charge(units),
+        gate: (inboxId) => inboxObject(env, inboxId),
       })
       return runOutbound({ ...core, sendMime }, job)
     }

@@ -243,6 +243,23 @@ it('opens a shared mailbox with the account of a delegate, and not with one that
   expect(await accessibilityProblems()).toEqual([])
 })
 
+it('says on the reply that the account may not send as the shared mailbox, and sends it once it may', async () => {
+  await microsoft('accounts', { email: INFO, sendAs: [] })
+  await microsoft('deliver', { to: INFO, from: STRANGER, subject: 'Opening hours', text: 'When are you open?' })
+  const ticket = await until('the ticket', async () => (await tickets())[0] ?? null)
+  await client.api('POST', `/api/tickets/${ticket.id}/replies`, { text: 'From nine to five.' })
+  await open(`/tickets/${ticket.id}`)
+  const alert = page.getByRole('alert').filter({ hasText: 'Not sent' })
+  await alert.getByText('does not let the connected account send as this address').waitFor()
+  await alert.getByText('“Send as”').waitFor()
+  expect(await accessibilityProblems()).toEqual([])
+  await microsoft('accounts', { email: INFO, sendAs: [ANNA] })
+  await alert.getByRole('button', { name: 'Retry' }).click()
+  await page.getByText('Microsoft 365 accepted the message.').waitFor()
+  const { messages } = await microsoft(`messages?account=${STRANGER}`)
+  expect(messages.filter(({ subject }: { subject: string }) => subject.includes('Opening hours'))).toHaveLength(1)
+})
+
 it('opens a mailbox by the app itself, where nobody has to sign in', async () => {
   await newInbox(/^Any mailbox/, ANNA)
   await page.waitForURL(/\/inboxes\/inb_/)

@@ -80,6 +80,7 @@ async function inboxOver(account: Account) {
   const slots = {
     acquireFetchSlot: async () => 'slot',
     reserveFetch: async (_slot: string, _quota: unknown, wanted: number) => wanted,
+    acquireRequests: async (_slot: string, { most }: { most: number }) => most,
     settleFetch: async () => {},
     releaseFetchSlot: async () => ({ wanted: false }),
   }

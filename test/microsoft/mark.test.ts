@@ -93,6 +93,7 @@ async function setUp(account: Account, mark: NonNullable<Parameters<typeof given
               limitSlots(slots, quota)
               return wanted
             },
+            acquireRequests: async (_slot, { most }) => most,
             settleFetch: async () => {},
             releaseFetchSlot: async (_slot, outcome) => {
               outcomes.push(outcome)

@@ -10,6 +10,8 @@ const DIRECTORY = 'contoso.example'
 /** What a plain connection asks for. */
 export const SCOPES = ['offline_access', 'User.Read', 'Mail.Read', 'Mail.Send']
 export const SHARED_SCOPES = ['offline_access', 'User.Read', 'Mail.Read.Shared', 'Mail.Send.Shared']
+/** With these, drafts may be written there. */
+export const SHARED_WRITE_SCOPES = ['offline_access', 'User.Read', 'Mail.ReadWrite.Shared', 'Mail.Send.Shared']
 /** With these, drafts may be written. */
 export const WRITE_SCOPES = ['offline_access', 'User.Read', 'Mail.ReadWrite', 'Mail.Send']
 
@@ -41,14 +43,14 @@ export async function newAccount(scopes: readonly string[] = SCOPES): Promise<Ac
   return { email, tokens: await grant(email, scopes), mailbox: { kind: 'own', address: email } }
 }
 
-/** A shared mailbox, opened with the grant of somebody who may. */
+/** A shared mailbox, opened with the grant of somebody who may: `by` or a person of its own. */
 export async function newShared(
-  options: { delegated?: boolean; sendAs?: boolean; scopes?: readonly string[] } = {},
+  options: { by?: Account; delegated?: boolean; sendAs?: boolean; scopes?: readonly string[] } = {},
 ): Promise<Account> {
-  const { delegated = true, sendAs = true, scopes = SHARED_SCOPES } = options
-  const person = newAddress('person')
+  const { by, delegated = true, sendAs = true, scopes = SHARED_SCOPES } = options
+  const person = by?.email ?? newAddress('person')
   const email = newAddress('shared')
-  await control('accounts', { email: person, name: 'Delegate' })
+  if (!by) await control('accounts', { email: person, name: 'Delegate' })
   await control('accounts', {
     email,
     name: 'Team',
@@ -127,7 +129,13 @@ export async function messagesOf(account: Account): Promise<Listed[]> {
   const answer = await ask<Listed[] | { messages: Listed[] }>(`messages?account=${encodeURIComponent(account.email)}`)
   return Array.isArray(answer) ? answer : answer.messages
 }
-export const requests = async () => (await ask<{ requests: Record<string, number> }>('state')).requests
+/** What the simulator counts; `quota` by app and mailbox. */
+export const state = () =>
+  ask<{
+    requests: Record<string, number>
+    quota: { pairs: Record<string, { requests: number; most: number; refused: number; crowded: number }> }
+  }>('state')
+export const requests = async () => (await state()).requests
 
 /** What the app has asked of a mailbox: the most requests at once, and how many of them were one too many. */
 export async function spendingOf({ email }: Account): Promise<{ most: number; crowded: number }> {

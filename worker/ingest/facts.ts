@@ -34,7 +34,7 @@ export type Facts = {
   participants: Map<string, Map<string, Participation>>
   /** our own outgoing mail by Message-ID */
   sent: Map<string, SentFact>
-  /** what was written with Postroom in tickets the batch could belong to, for this inbox; by `writtenKey` */
+  /** what was written with Postroom for this inbox, in the seconds that mail in Sent names and to whom it names; by `writtenKey` */
   written: Map<string, SentFact>
   /** by `originalKey` */
   originals: Map<string, OriginalFact>
@@ -51,7 +51,8 @@ export const originalKey = (item: MailItem) => `${messageKey(item)}\n${item.dige
 
 /** Key of Facts.written: the sender and the second in the Date field, which a provider leaves as we wrote it when it changes the Message-ID. */
 export const writtenKey = (fromEmail: string, date: number | null) =>
-  `${fromEmail}\n${date === null ? '' : Math.floor(date / 1000)}`
+  `${fromEmail}\n${date === null ? '' : secondOf(date)}`
+const secondOf = (date: number) => Math.floor(date / 1_000)
 
 /** Tickets considered for one Message-ID: a newsletter's id may be referred to by thousands. */
 const TICKETS_PER_ID = 20
@@ -83,10 +84,10 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
     unique(items.flatMap((item) => item.hints.subjectNumber ?? [])),
     outgoing,
   ].map((list) => JSON.stringify(list))
-  const anySent = items.some((item) => item.role === 'sent') ? 1 : 0
+  const sent = items.filter((item) => item.role === 'sent')
   const people = unique(items.flatMap((item) => [senderOf(item), ...addressees(item).slice(0, ADDRESSES_PER_MAIL)]))
 
-  const [open, refs, tickets, participants, sent, written, originals, inboxes, sending] = await db.batch([
+  const [open, refs, tickets, participants, ours, written, originals, inboxes, sending] = await db.batch([
     db.prepare(
       `SELECT id FROM ledger WHERE tenant_id = ?1 AND state = 'stored' AND id IN (SELECT value FROM json_each(?2))`,
       JSON.stringify(items.map((item) => item.ledgerId)),
@@ -118,15 +119,21 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
       JSON.stringify(outgoing),
     ),
     db.prepare(
-      `${CANDIDATES} SELECT m.id AS messageRowId, m.ticket_id AS ticketId, lower(m.from_email) AS fromEmail, m.created_at AS writtenAt
-       FROM candidates candidate CROSS JOIN messages m ON m.tenant_id = ?1 AND m.ticket_id = candidate.id
-       WHERE ?7 AND m.inbox_id = ?6 AND m.direction = 'outbound' AND m.ledger_id IS NULL
+      `${CANDIDATES}, addressed(id) AS (SELECT candidate.id FROM candidates candidate
+         UNION SELECT t.id FROM json_each(?8) k CROSS JOIN contacts c ON c.tenant_id = ?1 AND c.email = k.value
+           CROSS JOIN tickets t ON t.tenant_id = ?1 AND t.contact_id = c.id
+           WHERE t.last_message_at >= (SELECT min(value) FROM json_each(?7)))
+       SELECT m.id AS messageRowId, m.ticket_id AS ticketId, lower(m.from_email) AS fromEmail, m.created_at AS writtenAt
+       FROM addressed candidate CROSS JOIN json_each(?7) k CROSS JOIN messages m ON m.tenant_id = ?1 AND m.ticket_id = candidate.id
+         AND m.received_at >= k.value AND m.received_at < k.value + 1000
+       WHERE m.inbox_id = ?6 AND m.direction = 'outbound' AND m.ledger_id IS NULL
          -- One copy only: what else was written in that second was written by somebody in the mailbox itself.
          AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.tenant_id = ?1 AND l.message_id = m.message_id AND l.inbox_id = ?6
            AND l.reason = 'own_message')`,
       ...candidates,
       inboxId ?? '',
-      anySent,
+      JSON.stringify(unique(sent.flatMap(({ mail: { date } }) => (date === null ? [] : secondOf(date) * 1_000)))),
+      JSON.stringify(unique(sent.flatMap((item) => addressees(item).slice(0, ADDRESSES_PER_MAIL)))),
     ),
     db.prepare(
       `SELECT l.message_id || char(10) || l.digest AS key, l.id AS ledgerId, l.ticket_id AS ticketId
@@ -140,7 +147,7 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
       `SELECT min(created_at) AS since FROM messages INDEXED BY messages_delivery_due
        WHERE ?3 AND tenant_id = ?1 AND inbox_id = ?2 AND delivery_state = 'sending' AND delivery_due_at > 0`,
       inboxId ?? '',
-      anySent,
+      sent.length > 0 ? 1 : 0,
     ),
   ])
 
@@ -157,7 +164,7 @@ export async function gatherFacts(db: TenantDb, inboxId: string | null, items: M
   for (const row of rows<{ ticketId: string; email: string; wrote: number }>(participants)) {
     addParticipant(facts, row.ticketId, row.email, row.wrote === 1 ? 'wrote' : 'addressed')
   }
-  for (const row of rows<SentFact & { messageId: string }>(sent)) {
+  for (const row of rows<SentFact & { messageId: string }>(ours)) {
     facts.sent.set(row.messageId, {
       messageRowId: row.messageRowId,
       ticketId: row.ticketId,

@@ -3,13 +3,15 @@ import type { FetchedMessage, MessageRef } from './provider'
 import { ProviderError } from './provider'
 
 export type Wanted = { ref: MessageRef; id: string }
+/** `underWay`: its request ends only with its content. */
+export type Fetched = FetchedMessage & { underWay?: true }
 export type Fetching = {
   /** requests at once, those whose answer is still being read included */
   parallel: number
   /** the provider's own id; null for what is none of its messages */
   idOf(ref: MessageRef): string | null
   /** One message. Never throws a ProviderError. */
-  fetchOne(item: Wanted, signal: AbortSignal): Promise<FetchedMessage>
+  fetchOne(item: Wanted, signal: AbortSignal): Promise<Fetched>
   /** whether an error speaks of the whole mailbox and not of the one message it was met with */
   isMailboxWide(error: ProviderError): boolean
   /** what stands between us and the mailbox just now; null where it answers */
@@ -23,7 +25,7 @@ export type Fetching = {
 export async function* fetchEach(refs: readonly MessageRef[], how: Fetching): AsyncGenerator<FetchedMessage> {
   const { wanted, strangers } = sorted(refs, how)
   yield* strangers
-  const running = new Map<Wanted, Promise<{ item: Wanted; message: FetchedMessage }>>()
+  const running = new Map<Wanted, Promise<{ item: Wanted; message: Fetched }>>()
   const stop = new AbortController()
   const start = () => {
     const item = wanted.shift()
@@ -46,10 +48,10 @@ export async function* fetchEach(refs: readonly MessageRef[], how: Fetching): As
         return
       }
       reached = true
-      const arriving = 'raw' in message && message.arriving === true
-      if (!arriving) start()
+      const { underWay } = message
+      if (!underWay) start()
       yield message
-      if (arriving) start()
+      if (underWay) start()
     }
   } finally {
     stop.abort()

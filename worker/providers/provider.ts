@@ -38,8 +38,6 @@ export type FetchedMessage =
       receivedAt: number | null
       /** received mail where absent */
       role?: MailRole
-      /** the bytes of `raw` still come over the network: its request is under way until they are read */
-      arriving?: true
       /** files that are not in `raw`, which only points at them; absent where there are none or they were not asked for */
       links?: CloudLink[]
     }
@@ -111,6 +109,8 @@ export type Quota = {
   perMessage: number
   /** fetch jobs at once, where the provider limits what happens at the same time */
   jobs?: number
+  /** requests under way at once, where the provider limits them */
+  atOnce?: number
 }
 
 /** Hands out access tokens. `refused`: the one the provider has just refused. Throws ProviderError('auth_revoked') once the grant is gone. */
@@ -128,8 +128,9 @@ export interface MailProvider {
   /**
    * Raw messages in any order. Throws only where no mailbox can be opened; from then on each ref gets exactly one result, and one ref's
    * error never ends the others. The caller reads each stream to its end before asking for the next; leaving early is fine.
+   * `atOnce`: requests that may be under way, where the caller knows.
    */
-  fetchRaw(refs: MessageRef[]): AsyncIterable<FetchedMessage>
+  fetchRaw(refs: MessageRef[], atOnce?: number): AsyncIterable<FetchedMessage>
   /** Sends once. Throws a ProviderError; `delivered: 'unknown'` on it says that the message may have gone out. */
   send(mime: OutboundMime): Promise<SentRef>
   /** What "Test connection" and "Diagnose" show. Never throws. */

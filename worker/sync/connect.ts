@@ -18,9 +18,10 @@ import type { SyncAnswer } from './inbox-object'
 import type { Owner } from './inbox-state'
 import { writeStatus } from './inbox-status'
 import { type MakeProvider, noTokens } from './mailbox'
+import { type RequestGate, throughGate } from './request-gate'
 
 /** The InboxObject as the routes see it. */
-export type InboxControl = {
+export type InboxControl = RequestGate & {
   start(owner: Owner, options: { newMailbox: boolean }): Promise<void>
   stop(): Promise<void>
   syncNow(): Promise<SyncAnswer>
@@ -54,7 +55,8 @@ export async function diagnose(deps: ConnectDeps, inboxId: string): Promise<Chec
     const missing = missingStep(row)
     return { ok: missing.status !== 'fail', steps: [...steps, missing] }
   }
-  const report = await check(deps, connection, deps.tokens(inboxId), row.markProcessed !== 'none')
+  const working = { marks: row.markProcessed !== 'none', gate: deps.object(inboxId) }
+  const report = await check(deps, connection, deps.tokens(inboxId), working)
   return { ok: report.ok, steps: [...steps, ...report.steps] }
 }
 
@@ -183,17 +185,23 @@ async function found(deps: ConnectDeps, inboxId: string): Promise<LoadedInbox> {
   return loaded
 }
 
+/** `working`: of an inbox that reads its mailbox: whether it marks mail there, and the gate of its requests. */
 async function check(
   deps: ConnectDeps,
   connection: Connection,
   token: TokenSource,
-  marks = false,
+  working: { marks: boolean; gate: RequestGate } | null = null,
 ): Promise<CheckReport> {
   if (!connection.imap && !connection.smtp && !connection.google && !connection.microsoft)
     throw new AppError('invalid_body', { fields: [{ path: 'imap', message: 'Enter the settings of a mail server.' }] })
-  const provider = deps.makeProvider(connection, { since: Number.POSITIVE_INFINITY, token, marks })
+  const provider = deps.makeProvider(connection, {
+    since: Number.POSITIVE_INFINITY,
+    token,
+    marks: working?.marks ?? false,
+  })
   try {
-    return await provider.check()
+    const look = () => provider.check()
+    return await (working ? throughGate(working.gate, provider.quota, look) : look())
   } finally {
     await provider.close()
   }

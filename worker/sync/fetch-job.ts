@@ -14,6 +14,7 @@ import { type MailboxDeps, type OpenedMailbox, openMailbox } from './mailbox'
 import { MARK_BATCH, markBatch } from './mark-batch'
 import { markWanted } from './mark-rows'
 import { type Failure, failureOf } from './policy'
+import type { RequestGate } from './request-gate'
 import { beforeFetch } from './row-policy'
 
 /** Wall time after which a job sends itself another one instead of claiming more, ms. */
@@ -23,12 +24,15 @@ const JOB_TIME = 20_000
 export type FetchOutcome = { received: number; failure: Failure | null }
 
 /** The InboxObject as a fetch job sees it: it bounds how many jobs work on one inbox and what they spend, and hears how they fared. */
-export type FetchSlots = {
+export type FetchSlots = Pick<RequestGate, 'acquireRequests'> & {
   /** Null when enough jobs are at work; one of them will be told that another was wanted. */
   acquireFetchSlot(): Promise<string | null>
   /** How many of `wanted` messages may be asked for now, before their rows are claimed. None: another job is sent when some may. */
   reserveFetch(slot: string, quota: Quota, wanted: number): Promise<number>
-  /** Ends a reservation: when messages were asked for (ms), and the quota units that anything else has cost. The rest is given back. */
+  /**
+   * Ends a reservation: when messages were asked for (ms), and the quota units that anything else has cost. The rest is given back, and of
+   * the requests that may be under way all but one, which is the slot's.
+   */
   settleFetch(slot: string, spent: { messages: number[]; units: number }): Promise<void>
   /** `wanted`: a job was turned away meanwhile, so there may be rows that nobody has looked for. */
   releaseFetchSlot(slot: string, outcome: FetchOutcome): Promise<{ wanted: boolean }>
@@ -128,10 +132,11 @@ function budgetOf(deps: FetchDeps, slot: string, provider: MailProvider, takeUni
   if (!quota) return { provider, spend: <T>(work: (most: number) => Promise<T>, wanted = BATCH) => work(wanted) }
   let asked = 0
   let messages: number[] = []
+  let atOnce: number | undefined
   const metered: Fetcher = {
     async *fetchRaw(refs) {
       asked += refs.length
-      for await (const message of provider.fetchRaw(refs)) {
+      for await (const message of provider.fetchRaw(refs, atOnce)) {
         messages.push(deps.clock())
         yield message
       }
@@ -144,6 +149,7 @@ function budgetOf(deps: FetchDeps, slot: string, provider: MailProvider, takeUni
       const most = await deps.slots.reserveFetch(slot, quota, wanted)
       if (most === 0) return null
       try {
+        atOnce = await requestsOf(deps, slot, quota)
         return await work(most)
       } finally {
         // Adapters read ahead, so what was asked for and has not come counts as well, at the latest time it can have been asked for.
@@ -154,6 +160,12 @@ function budgetOf(deps: FetchDeps, slot: string, provider: MailProvider, takeUni
       }
     },
   }
+}
+
+/** How many messages may be on the way at once, where the provider limits that: one request is left to a pass. */
+async function requestsOf({ slots }: FetchDeps, slot: string, { atOnce }: Quota): Promise<number | undefined> {
+  if (atOnce === undefined) return undefined
+  return slots.acquireRequests(slot, { limit: atOnce, most: Math.max(1, atOnce - 1), first: false })
 }
 
 /** The next claimed rows that are worth asking the server for, `most` at most; those that are not end here. */

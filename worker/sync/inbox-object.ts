@@ -41,6 +41,8 @@ import { afterFailure, afterFetch, afterSuccess, afterThrottle, type Failure, fa
 import { endSubscription, renewPush } from './push-renewal'
 import { afterCheck, announced, checkAgainAt, modeOf, type PushState, pushColumns } from './push-state'
 import { quotaBook } from './quota-book'
+import { type RequestGate, requestGate } from './request-gate'
+import type { PermitAsk } from './request-permits'
 import { singleFlight } from './single-flight'
 import { subscriptionsInUse } from './subscribers'
 import { type TokenAnswer, type TokenKeeper, type TokenKeeperDeps, tokenAnswer, tokenKeeper } from './token-keeper'
@@ -79,7 +81,7 @@ const STOP_TIME = 10_000
  */
 export type PokeHint = { push?: boolean; renewal?: 'due' | 'ended'; lapsing?: boolean }
 
-export class InboxObject extends DurableObject<Env> implements FetchSlots {
+export class InboxObject extends DurableObject<Env> implements FetchSlots, RequestGate {
   /** Replaced by tests. */
   makeProvider: MakeProvider = realProvider(settingsOf(this.env))
   /** Renews grants; replaced by tests. */
@@ -87,6 +89,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
   readonly #check = singleFlight(() => this.#runCheck())
   #renewal: Promise<void> | null = null
   readonly #slots = noSlots()
+  readonly #gate = requestGate(systemClock, (ms) => scheduler.wait(ms))
   readonly #book = quotaBook(this.ctx.storage.kv, systemClock)
   #keeper: TokenKeeper | null = null
 
@@ -159,10 +162,12 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
 
   async settleFetch(slot: string, spent: { messages: number[]; units: number }): Promise<void> {
     this.#book.settle(slot, spent.messages)
+    this.#gate.keepOne(slot)
     this.#book.charge(spent.units)
   }
 
   async releaseFetchSlot(slot: string, outcome: FetchOutcome): Promise<{ wanted: boolean }> {
+    this.#gate.release(slot)
     const before = this.#load()
     const { failure } = outcome
     const now = systemClock()
@@ -176,6 +181,14 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     if (failure || after.health !== before.health) await this.#save(after)
     if (after.notBefore > before.notBefore) await this.#showThrottle(after, failure?.message ?? '')
     return { wanted: freeSlot(this.#slots, slot) }
+  }
+
+  async acquireRequests(id: string, ask: PermitAsk): Promise<number> {
+    return this.#gate.acquire(id, ask)
+  }
+
+  async releaseRequests(id: string): Promise<void> {
+    this.#gate.release(id)
   }
 
   /** Whether the mailbox wants to be left alone; a fetch job is then sent when that is over. */
@@ -253,6 +266,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
       }
       limitSlots(this.#slots, mailbox.provider.quota)
       try {
+        await this.#gate.enter('pass', mailbox.provider.quota)
         const {
           more,
           elsewhere = 0,
@@ -270,6 +284,7 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
         const push = mailbox.provider.push !== undefined
         return { answer: { ...counts, failure: null }, more, elsewhere, closed: null, push }
       } finally {
+        this.#gate.release('pass')
         await mailbox.provider.close()
       }
     } catch (error) {
@@ -311,7 +326,12 @@ export class InboxObject extends DurableObject<Env> implements FetchSlots {
     const fallback = askedAt + RENEWAL_TIME
     await this.#save(renewalBegun(state, fallback))
     const db = tenantDb(this.env.DB, owner.tenantId)
-    const change = await renewPush(() => this.#open(db, owner, () => Number.POSITIVE_INFINITY), state.push, askedAt)
+    const open = async () => {
+      const mailbox = await this.#open(db, owner, () => Number.POSITIVE_INFINITY)
+      if (mailbox.open) await this.#gate.enter('renewal', mailbox.provider.quota)
+      return mailbox
+    }
+    const change = await renewPush(open, state.push, askedAt).finally(() => this.#gate.release('renewal'))
     const before = this.#load()
     if (before.generation !== state.generation) return
     if (change === null) return this.#save({ ...before, agenda: drop(before.agenda, 'renew') })

@@ -7,6 +7,7 @@ import { log } from '../platform/log'
 import { ProviderError, type TokenSource } from '../providers/provider'
 import { type Connection, type LoadedInbox, loadInbox } from './credentials'
 import type { MakeProvider } from './mailbox'
+import { type RequestGate, throughGate } from './request-gate'
 
 export type SendDeps = {
   db: (tenantId: string) => TenantDb
@@ -15,6 +16,7 @@ export type SendDeps = {
   tokens: (inboxId: string) => TokenSource
   /** tells an inbox what quota units sending has cost */
   charge: (inboxId: string, units: number) => Promise<void>
+  gate: (inboxId: string) => RequestGate
 }
 
 /** The SendMime of these dependencies. What it throws is a fault of ours, before anything was sent. */
@@ -33,7 +35,9 @@ export function mimeSender(deps: SendDeps): SendMime {
         },
       })
       try {
-        const { response, rejected, copy } = await provider.send(mime)
+        const { response, rejected, copy } = await throughGate(deps.gate(inboxId), provider.quota, () =>
+          provider.send(mime),
+        )
         return { result: 'sent', response, rejected, copy }
       } finally {
         await provider.close()

@@ -8,8 +8,17 @@ import type { Quota } from './graph-quota.ts'
 import type { Mailbox, Store, StoredMessage } from './store.ts'
 import type { Account, World } from './world.ts'
 
-/** `headers`: what becomes of threading headers and Message-IDs of mails that come as MIME. `sentDelay` in ms. */
-export type GraphSettings = { headers: 'keep' | 'strip'; sentDelay: number; emptyPages: number; duplicates: number }
+/**
+ * `headers`: what becomes of threading headers and Message-IDs of mails that come as MIME. `sentDelay` in ms. `copies`: where
+ * the copy goes of what somebody sends from another's mailbox: that mailbox, the sender's own, or both.
+ */
+export type GraphSettings = {
+  headers: 'keep' | 'strip'
+  sentDelay: number
+  copies: 'mailbox' | 'sender' | 'both'
+  emptyPages: number
+  duplicates: number
+}
 
 /** The next links of a kind point at another origin. */
 export type ForgedLinks = { kind: 'nextLink' | 'deltaLink' | 'uploadUrl'; origin: string; left: number }[]

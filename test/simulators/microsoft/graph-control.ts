@@ -128,6 +128,13 @@ export function graphControls(graph: Graph): Route[] {
       world.changed()
     }),
 
+    control('sent-copies', ({ in: place }) => {
+      if (place !== 'mailbox' && place !== 'sender' && place !== 'both')
+        throw new Error('in must be mailbox, sender or both')
+      settings.copies = place
+      world.changed()
+    }),
+
     control('sent-delay', ({ ms }) => {
       if (typeof ms !== 'number') throw new Error('ms is missing (a number)')
       settings.sentDelay = ms

@@ -9,8 +9,10 @@ import type { StoredMessage } from './store.ts'
 import type { Account, World } from './world.ts'
 
 type Outgoing = {
-  /** the mailbox it is sent from, where the copy goes */
+  /** the mailbox it is sent from */
   email: string
+  /** who sends it; absent: its owner, or an app */
+  by?: string | undefined
   raw: Buffer
   conversationId?: string
   /** false: no copy is kept */
@@ -70,19 +72,30 @@ export function outgoing({ world }: Graph, email: string, raw: Buffer): Buffer {
 }
 
 /** Sends what may be sent: the copy in Sent Items, which comes later where a delay is set. */
-export function sendMail(graph: Graph, { email, raw, conversationId, save = true }: Outgoing): StoredMessage {
+export function sendMail(graph: Graph, { email, by, raw, conversationId, save = true }: Outgoing): StoredMessage {
   const { store, settings } = graph
   const out = outgoing(graph, email, raw)
+  const [keeper = email, ...others] = keepersOf(graph, email, by)
   const folder = !save ? 'deleteditems' : settings.sentDelay > 0 ? 'outbox' : 'sentitems'
-  const copy = store.add(email, { raw: out, folder, conversationId, isRead: true })
+  const copy = store.add(keeper, { raw: out, folder, conversationId, isRead: true })
   deliver(graph, email, copy)
-  if (!save) store.remove(email, copy)
-  else if (settings.sentDelay > 0) fileLater(graph, email, copy)
+  if (!save) store.remove(keeper, copy)
+  else if (settings.sentDelay > 0) fileLater(graph, keeper, copy)
+  if (save) for (const other of others) store.add(other, { raw: out, folder: 'sentitems', isRead: true })
   return copy
 }
 
-/** Sends a draft: it leaves Drafts with its immutable id. */
-export function sendDraft(graph: Graph, email: string, draft: StoredMessage): void {
+/** The mailboxes that keep a copy. */
+function keepersOf({ settings }: Graph, email: string, by: string | undefined): string[] {
+  if (by === undefined || by === email || settings.copies === 'mailbox') return [email]
+  return settings.copies === 'sender' ? [by] : [email, by]
+}
+
+/** Sends a draft: it leaves Drafts with its immutable id, unless its copy goes elsewhere. */
+export function sendDraft(
+  graph: Graph,
+  { email, by, draft }: { email: string; by?: string | undefined; draft: StoredMessage },
+): void {
   const { store, settings } = graph
   store.rewrite(email, draft, outgoing(graph, email, store.rawOf(draft)))
   const box = store.mailbox(email)
@@ -91,6 +104,10 @@ export function sendDraft(graph: Graph, email: string, draft: StoredMessage): vo
   if (folder) store.move(email, draft, folder, { isDraft: false, isRead: true })
   deliver(graph, email, draft)
   if (settings.sentDelay > 0) fileLater(graph, email, draft)
+  const keepers = keepersOf(graph, email, by)
+  for (const other of keepers.filter((keeper) => keeper !== email))
+    store.add(other, { raw: store.rawOf(draft), folder: 'sentitems', isRead: true })
+  if (!keepers.includes(email)) store.remove(email, draft)
 }
 
 function fileLater({ store, settings }: Graph, email: string, message: StoredMessage): void {

@@ -57,7 +57,7 @@ export function writingRoutes(graph: Graph): Route[] {
     const refusal = sendRefusal(graph, call.email, call.caller.account?.email ?? null, raw)
     if (refusal) return refusal
     const save = mime || parameter(jsonBody(call.request), 'saveToSentItems') !== false
-    sendMail(graph, { email: call.email, raw, save })
+    sendMail(graph, { email: call.email, by: call.caller.account?.email, raw, save })
     return ACCEPTED
   }
 
@@ -107,7 +107,7 @@ export function writingRoutes(graph: Graph): Route[] {
   const sendNow = (call: Call, draft: StoredMessage): SimResponse => {
     const refusal = sendRefusal(graph, call.email, call.caller.account?.email ?? null, store.rawOf(draft))
     if (refusal) return refusal
-    sendDraft(graph, call.email, draft)
+    sendDraft(graph, { email: call.email, by: call.caller.account?.email, draft })
     return ACCEPTED
   }
 

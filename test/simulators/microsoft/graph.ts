@@ -22,7 +22,13 @@ export function graphPart(world: World, entra: Entra): Route[] {
     entra,
     store,
     quota: createQuota(world),
-    settings: world.section<GraphSettings>('graph', { headers: 'keep', sentDelay: 0, emptyPages: 0, duplicates: 0 }),
+    settings: world.section<GraphSettings>('graph', {
+      headers: 'keep',
+      sentDelay: 0,
+      copies: 'mailbox',
+      emptyPages: 0,
+      duplicates: 0,
+    }),
     closedToApps: world.section('closed-to-apps', {}),
     forgedLinks: [],
   }

@@ -146,6 +146,22 @@ describe('our reply comes back through the history of its mailbox', () => {
     expect(await d.message(id)).toMatchObject({ message_id: WIRE, delivery_detail: 'Accepted.' })
   })
 
+  it('under another Message-ID and without the headers that tie it to the ticket: whom it went to and when does', async () => {
+    const d = await desk()
+    const id = await d.reply()
+    await d.run(id)
+    const bare = d.inSent(WIRE).replace(/^(In-Reply-To|References):.*\r\n([ \t].*\r\n)*/gim, '')
+    expect(bare).not.toMatch(/^(In-Reply-To|References):/im)
+    const other = bare.replace(/^Date: .*$/m, 'Date: Tue, 20 Oct 2026 09:00:00 +0000')
+    expect(await d.take(other, { role: 'sent', identity: 'gmail:other' })).toMatchObject({ reason: 'sent_elsewhere' })
+    expect(await d.take(bare, { role: 'sent', thread: 't2', identity: 'gmail:copy@2' })).toMatchObject({
+      disposition: 'suppressed',
+      reason: 'own_message',
+    })
+    expect(await d.message(id)).toMatchObject({ message_id: WIRE })
+    expect(await d.take(eml({ from: 'ann@phone.test', inReplyTo: WIRE }))).toMatchObject({ ticket_id: d.ticketId })
+  })
+
   it('is one: what is written in Gmail within the same second is a message of its own', async () => {
     const d = await desk()
     d.answers(async () => sentAs(copyOf({ messageId: WIRE })))

@@ -41,6 +41,7 @@ async function setUp(mailbox: FakeMailbox, columns: Parameters<typeof givenInbox
     slots: {
       acquireFetchSlot: async () => 'slot',
       reserveFetch: async (_slot, _quota, wanted) => wanted,
+      acquireRequests: async (_slot, { most }) => most,
       settleFetch: async () => {},
       releaseFetchSlot: async (_slot, outcome) => {
         outcomes.push(outcome)
@@ -260,6 +261,31 @@ describe('a mailbox with a quota', () => {
     })
     expect(log[1]).toEqual({ messages: 3, units: 7 })
     expect(t.outcomes[0]?.failure?.kind).toBe('rate_limited')
+  })
+
+  it('has as many messages on the way as the object grants, and leaves one request to a pass', async () => {
+    const mailbox = Object.assign(fakeMailbox(many(3)), { quota: { ...quota, atOnce: 4 } })
+    const t = await setUp(mailbox)
+    const asked: unknown[] = []
+    const atOnce: unknown[] = []
+    const slots: FetchDeps['slots'] = {
+      ...t.deps.slots,
+      acquireRequests: async (slot, ask) => {
+        asked.push([slot, ask])
+        return 2
+      },
+    }
+    const makeProvider = () => {
+      const provider = mailbox.provider()
+      const fetchRaw: typeof provider.fetchRaw = (refs, granted) => {
+        atOnce.push(granted)
+        return provider.fetchRaw(refs)
+      }
+      return { ...provider, fetchRaw }
+    }
+    await t.run({ slots, makeProvider })
+    expect(asked[0]).toEqual(['slot', { limit: 4, most: 3, first: false }])
+    expect(atOnce).toEqual([2])
   })
 
   it('settles also when the database fails under the job', async () => {

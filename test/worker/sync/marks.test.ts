@@ -47,6 +47,7 @@ async function setUp(given: { due?: number; columns?: Parameters<typeof givenInb
     slots: {
       acquireFetchSlot: async () => 'slot',
       reserveFetch: async (_slot, _quota, wanted) => wanted,
+      acquireRequests: async (_slot, { most }) => most,
       settleFetch: async () => {},
       releaseFetchSlot: async (_slot, outcome) => {
         t.outcomes.push(outcome)
@@ -198,6 +199,7 @@ describe('mail that is due to be marked', () => {
     const slots: FetchDeps['slots'] = {
       acquireFetchSlot: async () => 'slot',
       releaseFetchSlot: async () => ({ wanted: false }),
+      acquireRequests: async (_slot, { most }) => most,
       reserveFetch: async (_slot, _quota, wanted) => {
         log.push(wanted)
         return grants.shift() ?? 0

@@ -4,8 +4,10 @@ import type { OutgoingMime } from '../../../worker/contract/pipeline'
 import { settingsOf } from '../../../worker/env'
 import { createKeyring } from '../../../worker/platform/crypto'
 import { tenantDb } from '../../../worker/platform/db'
+import { GRAPH_QUOTA } from '../../../worker/providers/graph/limits'
 import { ProviderError, type ProviderErrorKind, type SentRef } from '../../../worker/providers/provider'
 import { noTokens } from '../../../worker/sync/mailbox'
+import type { RequestGate } from '../../../worker/sync/request-gate'
 import { mimeSender } from '../../../worker/sync/send-mime'
 import { fakeMailbox } from '../../support/fake-provider'
 import { givenInbox } from './rows'
@@ -18,6 +20,17 @@ const mime: OutgoingMime = {
   open: async () => new ReadableStream(),
 }
 
+/** Lets everybody in, and notes it. */
+function gateOf(log: string[], inboxId = ''): RequestGate {
+  return {
+    acquireRequests: async (_id, { most }) => {
+      log.push(`${inboxId} acquires ${most}`)
+      return most
+    },
+    releaseRequests: async () => void log.push(`${inboxId} releases`),
+  }
+}
+
 async function send(
   result: SentRef | Error,
   columns: Parameters<typeof givenInbox>[0] = {},
@@ -27,16 +40,20 @@ async function send(
   const asked: unknown[] = []
   const sent: OutgoingMime[] = []
   const charged: [string, number][] = []
+  const gate: string[] = []
   const sendMime = mimeSender({
     db: (tenantId) => tenantDb(env.DB, tenantId),
     keyring: settingsOf(env).keyring,
     tokens: (inboxId) => async () => `token of ${inboxId}`,
+    gate: (inboxId) => gateOf(gate, inboxId),
     charge: given.charge ?? (async (inboxId, units) => void charged.push([inboxId, units])),
     makeProvider: (connection, { token, spent }) => {
       asked.push(connection)
       return {
         ...fakeMailbox().provider(),
+        ...(connection.microsoft && { quota: GRAPH_QUOTA }),
         send: async (message) => {
+          gate.push('sending')
           if (connection.google || connection.microsoft) expect(await token()).toBe(`token of ${inbox.inboxId}`)
           sent.push(message)
           spent?.(100)
@@ -47,7 +64,14 @@ async function send(
       }
     },
   })
-  return { inbox, outcome: await sendMime(inbox.tenantId, inbox.inboxId, given.mime ?? mime), asked, sent, charged }
+  return {
+    inbox,
+    outcome: await sendMime(inbox.tenantId, inbox.inboxId, given.mime ?? mime),
+    asked,
+    sent,
+    charged,
+    gate,
+  }
 }
 
 describe('sending through an inbox', () => {
@@ -141,6 +165,7 @@ describe('sending through a Google account', () => {
       keyring: createKeyring(`k9:${btoa('x'.repeat(32))}`),
       tokens: () => noTokens,
       charge: async () => {},
+      gate: () => gateOf([]),
       makeProvider: () => fakeMailbox().provider(),
     })
     expect(await sendMime(inbox.tenantId, inbox.inboxId, mime)).toMatchObject({
@@ -160,6 +185,15 @@ describe('sending through a Microsoft account', () => {
     expect(asked).toEqual([{ microsoft: expect.objectContaining({ address: 'help@example.com', kind: 'own' }) }])
     expect(outcome).toMatchObject({ result: 'sent', copy })
     expect(charged).toEqual([[inbox.inboxId, 120]])
+  })
+
+  it('waits for its turn among the requests to the mailbox, and gives it back however it ends', async () => {
+    const sent = { copy: null, response: 'Accepted.', accepted: [], rejected: [] }
+    for (const result of [sent, new ProviderError('rejected', 'c', 'No.')]) {
+      const { inbox, gate } = await send(result, microsoft)
+      expect(gate).toEqual([`${inbox.inboxId} acquires 1`, 'sending', `${inbox.inboxId} releases`])
+    }
+    expect((await send(sent, { type: 'google', account: 'help@example.com' })).gate).toEqual(['sending'])
   })
 
   it('that is not connected fails with what to do', async () => {

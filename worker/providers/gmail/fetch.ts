@@ -1,6 +1,6 @@
 // Raw messages by id, a few requests at once: small ones are handed over whole, large ones as streams. Nothing is marked as read.
 import type { Clock } from '../../platform/clock'
-import { fetchEach, type Wanted } from '../fetch-each'
+import { type Fetched, fetchEach, type Wanted } from '../fetch-each'
 import { assertJson, bodyChunks, type HttpAnswer } from '../http'
 import type { FetchedMessage, MailRole, MessageRef } from '../provider'
 import { ProviderError } from '../provider'
@@ -32,7 +32,7 @@ const gone = () =>
   new ProviderError('not_found', 'gmail_gone', 'The message was deleted from the mailbox before it was fetched.')
 
 /** One message, to its end where it is small. Never throws a ProviderError. */
-async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Promise<FetchedMessage> {
+async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Promise<Fetched> {
   let answer: HttpAnswer | null = null
   try {
     // Paid for by the caller of fetchRaw.
@@ -46,7 +46,7 @@ async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Pro
   }
 }
 
-async function readMessage(deps: FetchDeps, item: Wanted, answer: HttpAnswer): Promise<FetchedMessage> {
+async function readMessage(deps: FetchDeps, item: Wanted, answer: HttpAnswer): Promise<Fetched> {
   const reader = new RawMessageReader(deps.limits.fields)
   const chunks = bodyChunks(deps, answer)
   const parts: Uint8Array[] = []
@@ -69,11 +69,11 @@ type Rest = {
 }
 
 /** The facts of a message come after its content, so for one that is not held they are asked for. */
-async function largeMessage(deps: FetchDeps, item: Wanted, rest: Rest): Promise<FetchedMessage> {
+async function largeMessage(deps: FetchDeps, item: Wanted, rest: Rest): Promise<Fetched> {
   const query = { format: 'minimal' }
   const fields = await deps.client.call(Message, { path: `messages/${item.id}`, query, units: UNITS.get })
   const raw = largeStream(deps, item, rest)
-  return { ref: item.ref, raw, arriving: true, start: 0, ...factsOf(checked(fields, item)) }
+  return { ref: item.ref, raw, underWay: true, start: 0, ...factsOf(checked(fields, item)) }
 }
 
 /** Ends only once the JSON around the content has proven whole. */

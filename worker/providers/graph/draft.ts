@@ -16,8 +16,8 @@ export type DraftDeps = { client: GraphClient; limits: GraphLimits }
 /** `prefix`: header fields to put before the message. */
 export type DraftInput = { mime: OutboundMime; prefix: string; inReplyTo: string | null }
 
-/** Makes the draft of a message, whole and ready to go; its id. What fails leaves no draft behind. Throws a ProviderError. */
-export async function makeDraft(deps: DraftDeps, { mime, prefix, inReplyTo }: DraftInput): Promise<string> {
+/** Makes the draft of a message, whole and ready to go. What fails leaves no draft behind. Throws a ProviderError. */
+export async function makeDraft(deps: DraftDeps, { mime, prefix, inReplyTo }: DraftInput): Promise<Message> {
   const index = await indexOf(mime)
   const source = sourceOf(mime)
   const plan = planDraft(index, deps.limits.direct - Buffer.byteLength(prefix))
@@ -30,7 +30,7 @@ export async function makeDraft(deps: DraftDeps, { mime, prefix, inReplyTo }: Dr
       return replyDraft(deps, mime, answered, index, source)
     }
     for (const file of plan.files) await attach(deps, pathOf(draft.id), source, file)
-    return draft.id
+    return draft
   })
 }
 
@@ -119,7 +119,7 @@ async function replyDraft(
   answered: string,
   index: MimeIndex,
   source: RawSource,
-): Promise<string> {
+): Promise<Message> {
   const { client } = deps
   const mail = await parseMail(index, source)
   const draft = await client.call(Message, { path: `${pathOf(answered)}/createReply`, method: 'POST', json: {} })
@@ -145,7 +145,7 @@ async function replyDraft(
       const file: DraftFile = { ...rest, name: filename, size: exactSize(index, rest.start) ?? rest.size }
       await attach(deps, pathOf(draft.id), source, file)
     }
-    return draft.id
+    return draft
   })
 }
 

@@ -1,6 +1,6 @@
 // Raw messages by id, a few requests at once, byte for byte as Graph hands them out: small ones whole, large ones as streams.
 import type { Clock } from '../../platform/clock'
-import { fetchEach, type Wanted } from '../fetch-each'
+import { type Fetched, fetchEach, type Wanted } from '../fetch-each'
 import { bodyChunks, type HttpAnswer } from '../http'
 import type { FetchedMessage, MessageRef } from '../provider'
 import { ProviderError } from '../provider'
@@ -14,9 +14,13 @@ import { cloudLinks } from './links'
 export type FetchDeps = { client: GraphClient; clock: Clock; limits: GraphLimits }
 
 /** Raw messages for refs, as fetchEach promises. Nothing is marked as read. */
-export function fetchMessages(deps: FetchDeps, refs: readonly MessageRef[]): AsyncGenerator<FetchedMessage> {
+export function fetchMessages(
+  deps: FetchDeps,
+  refs: readonly MessageRef[],
+  atOnce: number,
+): AsyncGenerator<FetchedMessage> {
   return fetchEach(refs, {
-    parallel: deps.limits.parallel,
+    parallel: atOnce,
     idOf: ({ identity }) => messageIdOf(identity),
     fetchOne: (item, signal) => fetchOne(deps, item, signal),
     isMailboxWide,
@@ -35,7 +39,7 @@ export async function mailboxTrouble(client: GraphClient): Promise<ProviderError
   }
 }
 
-async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Promise<FetchedMessage> {
+async function fetchOne(deps: FetchDeps, item: Wanted, signal: AbortSignal): Promise<Fetched> {
   const path = `messages/${encodeURIComponent(item.id)}`
   const { role, linksOptional = false } = item.ref
   let answer: HttpAnswer | null = null
@@ -81,9 +85,10 @@ function assertMime({ headers }: HttpAnswer): void {
   throw new ProviderError('protocol', 'graph_not_mime', 'Something that is not a mail came in its place.')
 }
 
-type Content = { raw: ReadableStream<Uint8Array>; arriving?: true }
-
-async function contentOf(deps: FetchDeps, answer: HttpAnswer): Promise<Content> {
+async function contentOf(
+  deps: FetchDeps,
+  answer: HttpAnswer,
+): Promise<{ raw: ReadableStream<Uint8Array>; underWay?: true }> {
   const chunks = bodyChunks(deps, answer)
   const parts: Uint8Array[] = []
   let size = 0
@@ -92,7 +97,7 @@ async function contentOf(deps: FetchDeps, answer: HttpAnswer): Promise<Content> 
     if (done) break
     parts.push(value.slice())
     size += value.length
-    if (size > deps.limits.held) return { raw: largeStream(deps, answer, parts, chunks), arriving: true }
+    if (size > deps.limits.held) return { raw: largeStream(deps, answer, parts, chunks), underWay: true }
   }
   answer.close()
   return { raw: streamOf(Buffer.concat(parts, size)) }

@@ -9,7 +9,7 @@ export const GRAPH_LIMITS = {
   total: 5 * 60_000,
   json: 8 * 1024 * 1024,
   redirects: 3,
-  /** messages on the way at once: Graph takes four requests for a mailbox at the same time, and a pass needs one */
+  /** messages on the way at once, where nobody says how many may be */
   parallel: 3,
   /** a message up to this size is handed over whole; a larger one as a stream */
   held: 3 * 1024 * 1024,
@@ -51,5 +51,5 @@ export const GRAPH_LIMITS = {
 }
 export type GraphLimits = typeof GRAPH_LIMITS
 
-/** What Graph lets one app spend on one mailbox: requests in ten minutes, one per message. */
-export const GRAPH_QUOTA = { units: 10_000, window: 600_000, perMessage: 1, jobs: 1 } as const
+/** What Graph lets one app spend on one mailbox: requests in ten minutes, one per message, and requests at the same time. */
+export const GRAPH_QUOTA = { units: 10_000, window: 600_000, perMessage: 1, jobs: 1, atOnce: 4 } as const

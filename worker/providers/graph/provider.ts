@@ -51,7 +51,7 @@ export function openGraph(config: GraphConfig, deps: GraphDeps): MailProvider {
     quota: GRAPH_QUOTA,
     changes: async (cursor, limit) =>
       nextPage(io, parseCursor(cursor) ?? startOf(config.since, clock(), limits.overlap), limit),
-    fetchRaw: (refs) => fetchMessages(io, refs),
+    fetchRaw: (refs, atOnce = limits.parallel) => fetchMessages(io, refs, atOnce),
     send: (mime) => sendMessage({ client, limits, mailbox: config.mailbox }, mime),
     check: () => checkGraph(io, config),
     async close() {

@@ -24,8 +24,8 @@ export async function sendMessage(deps: SendDeps, mime: OutboundMime): Promise<S
   const large = size > deps.limits.direct
   // Only a draft shows beforehand whether Microsoft keeps the headers that make a reply thread.
   if (large || (inReplyTo !== null && (await mayDraft(deps)))) {
-    const id = await orInWords(large, makeDraft(deps, { mime, prefix, inReplyTo }))
-    return sentRef(mime, await sendDraft(deps, id, mime))
+    const draft = await orInWords(large, makeDraft(deps, { mime, prefix, inReplyTo }))
+    return sentRef(mime, await sendDraft(deps, draft))
   }
   await sendMail(deps, mime, prefix, size)
   return sentRef(mime, await copyOf(deps, mime.messageId))
@@ -55,8 +55,12 @@ async function orInWords<T>(large: boolean, making: Promise<T>): Promise<T> {
   }
 }
 
-/** Sends a draft that is ready. Its id is that of the sent copy, so it also tells what became of it where no answer came. */
-async function sendDraft(deps: SendDeps, id: string, mime: OutboundMime): Promise<Message | null> {
+/**
+ * Sends a draft that is ready. Its id is that of the sent copy, so it also tells what became of it where no answer came. A copy that cannot
+ * be found, since it is late or lies in the mailbox of the person who connected, is what the draft was.
+ */
+async function sendDraft(deps: SendDeps, draft: Message): Promise<Message> {
+  const { id } = draft
   try {
     await deps.client.command({ path: `${pathOf(id)}/send`, method: 'POST' })
   } catch (error) {
@@ -70,7 +74,7 @@ async function sendDraft(deps: SendDeps, id: string, mime: OutboundMime): Promis
     if (copy === null) throw judged
     return copy
   }
-  return (await sentDraft(deps, id)) ?? copyOf(deps, mime.messageId)
+  return (await sentDraft(deps, id)) ?? draft
 }
 
 /** The draft once it is among the sent items, which may be late. */
