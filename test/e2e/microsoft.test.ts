@@ -1,7 +1,7 @@
 // Microsoft in a real browser: a profile and its binding, connect through Entra's consent, receive by notification, reply, a shared
 // mailbox, one that the app opens by itself, a grant that is lost and given again, and a profile that cannot be parted with while in use.
 import axe from 'axe-core'
-import type { Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { until } from '../support/running-app.mjs'
 import { simulatorControl } from '../support/simulator.mjs'
@@ -72,6 +72,7 @@ async function newInbox(kind: RegExp, email: string) {
   await page.getByRole('button', { name: 'Connect with Microsoft' }).click()
 }
 
+const hasFocus = (target: Locator) => target.evaluate((element) => element === element.ownerDocument.activeElement)
 const ownId = () => new URL(page.url()).pathname.split('/')[2] ?? ''
 
 it("shows that the server's own app serves email until a profile is bound", async () => {
@@ -83,8 +84,14 @@ it("shows that the server's own app serves email until a profile is bound", asyn
 })
 
 it('adds a profile and binds it to email; the secret goes in and never comes out', async () => {
-  await page.getByRole('button', { name: 'Add profile' }).click()
+  const add = page.getByRole('button', { name: 'Add profile' })
   const dialog = page.getByRole('dialog')
+  await add.press('Enter')
+  await dialog.waitFor()
+  await page.keyboard.press('Escape')
+  await dialog.waitFor({ state: 'detached' })
+  await until('the focus where it was', () => hasFocus(add))
+  await add.click()
   await dialog.getByLabel('Name').fill('Contoso')
   await dialog.getByLabel('Client id').fill(APP.clientId)
   await dialog.getByLabel('Client secret').fill(APP.secret)
@@ -107,12 +114,14 @@ it('adds a profile and binds it to email; the secret goes in and never comes out
 
 it('refuses to archive or delete a profile in use, and names the use', async () => {
   for (const how of ['Archive', 'Delete']) {
-    await page.getByRole('button', { name: 'More about Contoso mail' }).click()
+    const more = page.getByRole('button', { name: 'More about Contoso mail' })
+    await more.click()
     await page.getByRole('menuitem', { name: how }).click()
     const dialog = page.getByRole('dialog')
     await dialog.getByText('In use by Email').waitFor()
     await dialog.getByRole('button', { name: 'Close' }).last().click()
     await dialog.waitFor({ state: 'detached' })
+    await until('the focus where it was', () => hasFocus(more))
   }
 })
 
@@ -134,6 +143,24 @@ it('connects a mailbox through the account picker, and tells who signed in with 
   expect(Date.parse(pushed.delivery.expiresAt) - Date.now()).toBeGreaterThan(2 * 86_400_000)
   await section('How new mail is noticed').getByText('Push', { exact: true }).waitFor()
   expect(await accessibilityProblems()).toEqual([])
+})
+
+it('names the inbox that another app for email would leave, before anything is saved', async () => {
+  const warning = page.getByText(/^The inbox \w+ will ask to be connected again\./)
+  const dialog = page.getByRole('dialog')
+  await open(SETTINGS)
+  await page.getByRole('button', { name: 'More about Contoso mail' }).click()
+  await page.getByRole('menuitem', { name: 'Edit' }).click()
+  await dialog.getByLabel('Client id').fill('another-client')
+  await warning.waitFor()
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  await section('Email').getByRole('button', { name: 'Remove' }).click()
+  await warning.waitFor()
+  expect(await accessibilityProblems()).toEqual([])
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  await section('Email').getByText('Served by Contoso mail.').waitFor()
 })
 
 it('receives by notification, replies in the thread, and the answer comes back to the same ticket', async () => {

@@ -1,5 +1,6 @@
 // What "?" shows.
-import { Group, Kbd, Modal, Table } from '@mantine/core'
+import { Group, Kbd, Table } from '@mantine/core'
+import { Dialog } from './dialog'
 
 const SHORTCUTS: [keys: string[], what: string][] = [
   [['j'], 'Next ticket in the list'],
@@ -15,7 +16,7 @@ const SHORTCUTS: [keys: string[], what: string][] = [
 
 export function ShortcutsHelp({ onClose }: { onClose: () => void }) {
   return (
-    <Modal opened onClose={onClose} title="Keyboard shortcuts" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Dialog onClose={onClose} title="Keyboard shortcuts">
       <Table>
         <Table.Tbody>
           {SHORTCUTS.map(([keys, what]) => (
@@ -32,6 +33,6 @@ export function ShortcutsHelp({ onClose }: { onClose: () => void }) {
           ))}
         </Table.Tbody>
       </Table>
-    </Modal>
+    </Dialog>
   )
 }

@@ -142,9 +142,10 @@ describe('inboxes that another app for email would leave', () => {
   })
 
   it('are counted where they are many', () => {
-    expect(reconnectWords(['A', 'B'])).toBe('A and B will ask to be connected again.')
+    expect(reconnectWords(['A'])).toBe('The inbox A will ask to be connected again.')
+    expect(reconnectWords(['A', 'B'])).toBe('The inboxes A and B will ask to be connected again.')
     expect(reconnectWords(['A', 'B', 'C', 'D', 'E', 'F', 'G'])).toBe(
-      'A, B, C, D, E and 2 more will ask to be connected again.',
+      'The inboxes A, B, C, D, E and 2 more will ask to be connected again.',
     )
   })
 })

@@ -1,9 +1,10 @@
 // Disconnect, archive, restore, delete: each says what it keeps and what it takes before it happens.
-import { Alert, Button, Group, Modal, Radio, Select, Stack, Text } from '@mantine/core'
+import { Alert, Button, Group, Radio, Select, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { InboxAnswer } from '../../../worker/contract/inboxes'
+import { Dialog } from '../../components/dialog'
 import { Section } from '../../components/section'
 import { count } from '../../lib/format'
 import { ApiError, messageOf } from '../../lib/http'
@@ -83,12 +84,7 @@ export function PartWithInbox({ inbox }: { inbox: InboxAnswer }) {
         </Button>
       </Group>
       {asking && question && (
-        <Modal
-          opened
-          onClose={() => setAsking(null)}
-          title={question.title}
-          closeButtonProps={{ 'aria-label': 'Close' }}
-        >
+        <Dialog onClose={() => setAsking(null)} title={question.title}>
           <Text size="sm">{question.text}</Text>
           <Group justify="end" mt="md">
             <Button variant="default" onClick={() => setAsking(null)}>
@@ -98,7 +94,7 @@ export function PartWithInbox({ inbox }: { inbox: InboxAnswer }) {
               {question.yes}
             </Button>
           </Group>
-        </Modal>
+        </Dialog>
       )}
       {asking === 'delete' && <DeleteDialog inbox={inbox} onClose={() => setAsking(null)} />}
     </Section>
@@ -127,7 +123,7 @@ function DeleteDialog({ inbox, onClose }: { inbox: InboxAnswer; onClose: () => v
       },
     })
   return (
-    <Modal opened onClose={onClose} title={`Delete ${inbox.name}?`} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Dialog onClose={onClose} title={`Delete ${inbox.name}?`}>
       <Stack gap="sm">
         <Text size="sm">
           The inbox and its access to the mailbox go. Its tickets and mail stay readable. This cannot be undone.
@@ -169,6 +165,6 @@ function DeleteDialog({ inbox, onClose }: { inbox: InboxAnswer; onClose: () => v
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   )
 }

@@ -26,5 +26,5 @@ const SHOWN = 5
 export function reconnectWords(names: readonly string[]): string {
   const more = names.length - SHOWN
   const list = new Intl.ListFormat('en-GB').format([...names.slice(0, SHOWN), ...(more > 0 ? [`${more} more`] : [])])
-  return `${list} will ask to be connected again.`
+  return `The ${names.length === 1 ? 'inbox' : 'inboxes'} ${list} will ask to be connected again.`
 }

@@ -1,8 +1,9 @@
 // Archives or deletes a profile: says what that takes, and who still uses it where that is in the way.
-import { Alert, Button, Group, Modal, Stack, Text } from '@mantine/core'
+import { Alert, Button, Group, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import type { ProfileAnswer } from '../../../worker/contract/microsoft'
+import { Dialog } from '../../components/dialog'
 import { messageOf } from '../../lib/http'
 import { notifyDone } from '../../lib/notify'
 import { bindingsQuery, type Parting, usePartWithProfile } from './api'
@@ -44,12 +45,7 @@ export function PartingDialog({ profile, how, onClose }: Props) {
       },
     )
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={`${words.yes} ${profile.displayName}?`}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog onClose={onClose} title={`${words.yes} ${profile.displayName}?`}>
       <Stack gap="sm">
         {blocked ? (
           <Alert color="yellow" icon={<IconAlertTriangle />} role="alert" title={`In use by ${consumerList(users)}`}>
@@ -80,6 +76,6 @@ export function PartingDialog({ profile, how, onClose }: Props) {
           )}
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,8 +1,9 @@
 // Adds or edits a profile. The secret only goes in: left blank, the stored one stays.
-import { Alert, Button, Checkbox, Group, Modal, PasswordInput, Stack, TextInput } from '@mantine/core'
+import { Alert, Button, Checkbox, Group, PasswordInput, Stack, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useQuery } from '@tanstack/react-query'
 import type { ProfileAnswer } from '../../../worker/contract/microsoft'
+import { Dialog } from '../../components/dialog'
 import { fieldErrors } from '../../lib/form'
 import { messageOf } from '../../lib/http'
 import { notifyDone } from '../../lib/notify'
@@ -39,12 +40,7 @@ export function ProfileDialog({ profile, onClose }: Props) {
     else create.mutate(profileInput(values, profile), after)
   })
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={profile ? `Edit ${profile.displayName}` : 'Add a Microsoft profile'}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog onClose={onClose} title={profile ? `Edit ${profile.displayName}` : 'Add a Microsoft profile'}>
       <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           {error && (
@@ -120,6 +116,6 @@ export function ProfileDialog({ profile, onClose }: Props) {
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

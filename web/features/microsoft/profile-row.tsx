@@ -68,7 +68,7 @@ export function ProfileRow({ profile }: { profile: ProfileAnswer }) {
               Restore
             </Menu.Item>
           )}
-          <Menu.Item color="red" onClick={() => setOpen('delete')}>
+          <Menu.Item c="var(--tone-bad)" onClick={() => setOpen('delete')}>
             Delete
           </Menu.Item>
         </Menu.Dropdown>

@@ -1,17 +1,13 @@
 // Asks before email loses its profile: which inboxes that stops is said first.
-import { Button, Group, Modal, Stack, Text } from '@mantine/core'
+import { Button, Group, Stack, Text } from '@mantine/core'
+import { Dialog } from '../../components/dialog'
 import { reconnectWords } from './left-inboxes'
 
 type Props = { left: readonly string[]; removing: boolean; onRemove: () => void; onClose: () => void }
 
 export function UnbindDialog({ left, removing, onRemove, onClose }: Props) {
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title="Take the profile away from Email?"
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog onClose={onClose} title="Take the profile away from Email?">
       <Stack gap="sm">
         <Text size="sm">{reconnectWords(left)} Until then nothing is fetched and no reply is sent there.</Text>
         <Group justify="end">
@@ -23,6 +19,6 @@ export function UnbindDialog({ left, removing, onRemove, onClose }: Props) {
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   )
 }

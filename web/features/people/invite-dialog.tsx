@@ -1,8 +1,9 @@
 // Invites a person and shows the link to hand over; it is shown once.
-import { Alert, Button, CopyButton, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Alert, Button, CopyButton, Group, Select, Stack, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { IconCheck, IconCopy } from '@tabler/icons-react'
 import { ROLES, type Role } from '../../../worker/contract/permissions'
+import { Dialog } from '../../components/dialog'
 import { fieldErrors, rules } from '../../lib/form'
 import { messageOf } from '../../lib/http'
 import { useSession } from '../session/session-context'
@@ -18,7 +19,7 @@ export function InviteDialog({ onClose }: { onClose: () => void }) {
   })
   const roles = ROLES.filter((role) => role !== 'owner' || ownRole === 'owner')
   return (
-    <Modal opened onClose={onClose} title="Invite a person" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Dialog onClose={onClose} title="Invite a person">
       {invite.data ? (
         <Stack gap="sm">
           <Text size="sm">Send this link to {form.values.email}. It works once and is not shown again.</Text>
@@ -72,6 +73,6 @@ export function InviteDialog({ onClose }: { onClose: () => void }) {
           </Stack>
         </form>
       )}
-    </Modal>
+    </Dialog>
   )
 }

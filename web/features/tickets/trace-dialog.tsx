@@ -1,6 +1,7 @@
 // "Why here?": which rule put a message on this ticket, and the evidence for it.
-import { Code, List, Modal, Stack, Text } from '@mantine/core'
+import { Code, List, Stack, Text } from '@mantine/core'
 import type { MessageAnswer } from '../../../worker/contract/tickets'
+import { Dialog } from '../../components/dialog'
 
 const RULES: Record<string, string> = {
   reply_token: 'It answers one of our own mails: the signed token in the address or Message-ID is right.',
@@ -19,13 +20,7 @@ type Props = { message: MessageAnswer; onClose: () => void }
 export function TraceDialog({ message, onClose }: Props) {
   const { trace } = message
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title="Why is this message here?"
-      size="lg"
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog onClose={onClose} title="Why is this message here?" size="lg">
       <Stack gap="sm">
         {trace && <Text>{RULES[trace.matchedBy] ?? trace.matchedBy.replaceAll('_', ' ')}</Text>}
         {trace && trace.evidence.length > 0 && (
@@ -38,7 +33,7 @@ export function TraceDialog({ message, onClose }: Props) {
         {message.messageId && <HeaderLine name="Message-ID" value={message.messageId} />}
         {message.inReplyTo && <HeaderLine name="In-Reply-To" value={message.inReplyTo} />}
       </Stack>
-    </Modal>
+    </Dialog>
   )
 }
 

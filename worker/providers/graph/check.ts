@@ -103,7 +103,8 @@ async function lookAtAccount(client: GraphClient, mailbox: GraphMailbox): Promis
 async function lookAtFolder(client: GraphClient, name: string): Promise<Finding> {
   const { value, requestId } = await asked(client, Folder, { path: `mailFolders/${name}` })
   const count = value.totalItemCount
-  const holds = count === null || count === undefined ? '' : ` and holds ${count} messages`
+  const holds =
+    count === null || count === undefined ? '' : ` and holds ${count === 1 ? 'one message' : `${count} messages`}`
   return { detail: `The folder “${value.displayName ?? name}” may be opened${holds}.${named(requestId)}` }
 }
 
