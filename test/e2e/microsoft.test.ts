@@ -231,7 +231,11 @@ it('diagnoses the mailbox step by step', async () => {
   await open(`/inboxes/${inboxId}`)
   await page.getByRole('button', { name: 'Diagnose' }).click()
   await page.getByText('It works.').waitFor()
-  await page.getByRole('button', { name: 'Copy support bundle' }).waitFor()
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  await page.getByRole('button', { name: 'Copy support bundle' }).click()
+  const bundle = await page.evaluate<string>('navigator.clipboard.readText()')
+  expect(bundle).toContain('[pass] Push')
+  product.seen.push(bundle)
   expect(await accessibilityProblems()).toEqual([])
 })
 
@@ -295,6 +299,22 @@ it('opens a mailbox by the app itself, where nobody has to sign in', async () =>
   expect((await inbox()).connection.microsoft).toMatchObject({ kind: 'app', address: ANNA, account: null })
   await page.getByText(`${ANNA}, opened by the app itself`).waitFor()
   expect(await accessibilityProblems()).toEqual([])
+})
+
+it('deletes a profile that serves nothing, and says so', async () => {
+  await client.api('POST', '/api/microsoft/profiles', {
+    displayName: 'Short-lived',
+    clientId: APP.clientId,
+    clientSecret: APP.secret,
+    directoryTenant: 'contoso.example',
+  })
+  await open(SETTINGS)
+  await page.getByRole('button', { name: 'More about Short-lived' }).click()
+  expect((await accessibilityProblems()).filter((problem) => problem.startsWith('color-contrast'))).toEqual([])
+  await page.getByRole('menuitem', { name: 'Delete' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await page.getByText('Short-lived is deleted.').waitFor()
+  expect(await page.getByRole('button', { name: 'More about Short-lived' }).count()).toBe(0)
 })
 
 it('keeps every token and secret out of answers, pages and logs, and every request within the contracts', async () => {

@@ -34,16 +34,12 @@ export function PartingDialog({ profile, how, onClose }: Props) {
   const onlyHidden = users.length > 0 && users.every((user) => lacked.includes(user))
   const unbindHidden = how === 'delete' && onlyHidden
   const blocked = users.length > 0 && !unbindHidden
-  const send = () =>
-    part.mutate(
-      { how, unbindHidden },
-      {
-        onSuccess: () => {
-          notifyDone(`${profile.displayName} is ${words.done}.`)
-          onClose()
-        },
-      },
-    )
+  // Not by callbacks of the call: the row this belongs to may be gone before they are.
+  const send = async () => {
+    await part.mutateAsync({ how, unbindHidden })
+    notifyDone(`${profile.displayName} is ${words.done}.`)
+    onClose()
+  }
   return (
     <Dialog onClose={onClose} title={`${words.yes} ${profile.displayName}?`}>
       <Stack gap="sm">
@@ -70,7 +66,7 @@ export function PartingDialog({ profile, how, onClose }: Props) {
             {blocked ? 'Close' : 'Cancel'}
           </Button>
           {!blocked && (
-            <Button color="red" loading={part.isPending} onClick={send}>
+            <Button color="red" loading={part.isPending} onClick={() => void send().catch(() => undefined)}>
               {words.yes}
             </Button>
           )}
