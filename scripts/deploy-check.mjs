@@ -6,7 +6,7 @@ import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { ensurePackages, ROOT, toolEnv } from './lib/install.mjs'
 
-const LIMITS = { worker: 1_000_000, firstLoad: 300_000 }
+const LIMITS = { worker: 1_000_000, firstLoad: 275_000 }
 ensurePackages()
 const out = mkdtempSync(path.join(os.tmpdir(), 'postroom-deploy-'))
 const rows = []
