@@ -22,6 +22,10 @@ const BODY = 2 * 1024 * 1024
 const TOKEN = 4096
 /** Characters of a subscription's id and of a clientState; Graph's are 36 and at most 128. */
 const ID = 256
+/**
+ * Until the objects are woken, ms. Waking keeps an isolate busy and what it starts even more, so a burst's other POSTs are answered first.
+ */
+const WAKE_AFTER = 50
 
 /** Graph asks whether this address is ours before it sends anything: the answer is the decoded token. */
 const Validation = z.object({ validationToken: z.string().min(1).max(TOKEN).optional() })
@@ -73,7 +77,8 @@ function validated(c: Context<AppEnv>, token: string | undefined): Response | nu
 async function announced(c: Context<AppEnv>): Promise<Response> {
   const hints = await hintsOf(c.env, itemsOf(await c.req.text()))
   await orUnavailable(() => markDue(c.env.DB, [...hints.keys()], c.get('clock')()))
-  c.executionCtx.waitUntil(wake(c.env, hints).catch((error) => log.error('graph.wake', { error })))
+  const woken = scheduler.wait(WAKE_AFTER).then(() => wake(c.env, hints))
+  c.executionCtx.waitUntil(woken.catch((error) => log.error('graph.wake', { error })))
   return c.body(null, 202)
 }
 
