@@ -72,7 +72,7 @@ async function newInbox(kind: RegExp, email: string) {
   await page.getByRole('button', { name: 'Connect with Microsoft' }).click()
 }
 
-const hasFocus = (target: Locator) => target.evaluate((element) => element === element.ownerDocument.activeElement)
+const hasFocus = (target: Locator) => target.and(page.locator(':focus')).isVisible()
 const ownId = () => new URL(page.url()).pathname.split('/')[2] ?? ''
 
 it("shows that the server's own app serves email until a profile is bound", async () => {

@@ -44,10 +44,13 @@ export const NO_PUSH: PushState = {
 }
 
 const DAY = 86_400_000
-/** Providers announce at most once in a while and drop the surplus: a check this long after a push sees all it stood for, ms. */
-const AFTERMATH = 2_000
-/** New mail found so soon after a push may have been that surplus, ms. */
-const SURPLUS = 10_000
+/**
+ * Looks behind the last push, ms after it. Providers announce at most once in a while and drop the surplus, which the first one finds; and
+ * their lists may be later than their announcements.
+ */
+const AFTERMATH = [2_000, 20_000]
+/** New mail found so soon after a push may be what it stood for, ms. */
+const SURPLUS = 30_000
 /** The first push comes right after the standing order; without it for this long something is not set up, ms. */
 const PATIENCE = 120_000
 /** Between two attempts at a standing order, ms. */
@@ -158,10 +161,9 @@ function listens({ subscribedAt, handshake, heardFrom }: PushState): boolean {
 }
 
 /** When a check that began at `begunAt` has to be followed by another, so that nothing announced by the last push is missed; else null. */
-export function checkAgainAt(push: PushState, begunAt: number): number | null {
-  if (push.lastPushAt === null) return null
-  const aftermath = push.lastPushAt + AFTERMATH
-  return begunAt < aftermath ? aftermath : null
+export function checkAgainAt({ lastPushAt }: PushState, begunAt: number): number | null {
+  if (lastPushAt === null) return null
+  return AFTERMATH.map((after) => lastPushAt + after).find((look) => begunAt < look) ?? null
 }
 
 /** How new mail is noticed, as proven. */

@@ -113,11 +113,19 @@ describe('silence', () => {
 })
 
 describe('a check after a push', () => {
+  const told = announced(trusted, NOW + HOUR)
+
   it('is followed by another, since providers drop the announcements of what comes right behind', () => {
-    const told = announced(trusted, NOW + HOUR)
     expect(checkAgainAt(told, NOW + HOUR + 50)).toBe(NOW + HOUR + 2 * SECOND)
-    expect(checkAgainAt(told, NOW + HOUR + 2 * SECOND)).toBeNull()
     expect(checkAgainAt(NO_PUSH, NOW)).toBeNull()
+  })
+
+  it('is followed by a later one, since lists may be behind announcements, and what that finds is no silence', () => {
+    expect(checkAgainAt(told, NOW + HOUR + 2 * SECOND)).toBe(NOW + HOUR + 20 * SECOND)
+    expect(checkAgainAt(told, NOW + HOUR + 20 * SECOND)).toBeNull()
+    const early = check(told, NOW + HOUR + 2 * SECOND)
+    const late = check(early, NOW + HOUR + 20 * SECOND, 1)
+    expect(modeOf(late, NOW + HOUR + 20 * SECOND)).toBe('push')
   })
 })
 
