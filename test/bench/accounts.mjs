@@ -79,6 +79,34 @@ export async function backlog(vendor, row, { env = {}, lift = null, allowed = nu
   }
 }
 
+/**
+ * More mail than the provider's quota lets through in one window, which is what `window` (s) is for: the first part at full speed, the rest
+ * as soon as the window allows it, and no request that is refused.
+ */
+export async function acrossWindows(vendor, row, { count, window }) {
+  const { app, session, control, connect } = await started(vendor)
+  try {
+    const { address } = vendor
+    for (const mail of mailMix({ count, seed: 5, scale: 0.02, to: address }))
+      await control('deliver', rawMail(address, mail.raw))
+    const begun = performance.now()
+    const inbox = await connect(address)
+    const shown = watchStatus(session, inbox.id)
+    await imported(session, app, inbox.id, count, 3 * window * 1000)
+    const seconds = (performance.now() - begun) / 1000
+    const troubled = await shown()
+    const { quotaErrors, mostAtOnce } = await control('state')
+    row(
+      `${vendor.name} backlog of ${count} small mails, more than a window's quota`,
+      `${seconds.toFixed(0)} s, ${quotaErrors} quota errors, ${troubled} times anything but connected, ${mostAtOnce} requests at once at most`,
+      `under ${window + 60} s, no errors`,
+      seconds < window + 60 && quotaErrors === 0 && troubled === 0,
+    )
+  } finally {
+    await app.dispose()
+  }
+}
+
 /** Looks at the inbox every second; answers how often it said anything but that all is well. */
 function watchStatus(session, inboxId) {
   let troubled = 0

@@ -3,7 +3,7 @@ import { connectMicrosoft } from '../support/microsoft.mjs'
 import { simulatorControl } from '../support/simulator.mjs'
 import { backlog, large, latency, many } from './accounts.mjs'
 
-const MICROSOFT = {
+export const MICROSOFT = {
   name: 'Microsoft 365',
   address: 'support@contoso.example',
   domain: 'contoso.example',

@@ -1,4 +1,4 @@
-// `npm run bench [-- import latency large list google microsoft flat]`: the figures of docs/benchmarks.md, against the real app, a real Dovecot, embedded D1 and R2.
+// `npm run bench [-- import latency large list google microsoft microsoft-window flat]`: the figures of docs/benchmarks.md, against the real app, a real Dovecot, embedded D1 and R2.
 // Prints a table; `--write` also keeps it in docs/benchmarks.md with the machine it was taken on. No figure is a test.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ if (missing.length > 0) {
   process.exit(1)
 }
 
-const SECTIONS = ['sizes', 'import', 'latency', 'large', 'list', 'google', 'microsoft', 'flat']
+const SECTIONS = ['sizes', 'import', 'latency', 'large', 'list', 'google', 'microsoft', 'microsoft-window', 'flat']
 const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--'))
 const rows = []
 const folder = mkdtempSync(path.join(os.tmpdir(), 'postroom-bench-'))

@@ -76,9 +76,17 @@ export type FakeMarks = {
   fails: Map<string, ProviderError>
   trouble: ProviderError | null
   log: { identity: string; how: Mark }[]
+  /** how many requests at once each call was told it may have under way */
+  atOnce: (number | undefined)[]
   during: (identity: string) => Promise<void>
 }
-export const fakeMarks = (): FakeMarks => ({ fails: new Map(), trouble: null, log: [], during: async () => {} })
+export const fakeMarks = (): FakeMarks => ({
+  fails: new Map(),
+  trouble: null,
+  log: [],
+  atOnce: [],
+  during: async () => {},
+})
 
 /** An empty mailbox. Its messages have the identities `fake:0`, `fake:1`, … */
 export function fakeMailbox(mails: FakeMail[] = []): FakeMailbox {
@@ -143,7 +151,8 @@ function pushOf(push: FakePush): PushCapable {
 function marksOf(marks: FakeMarks, spent?: (units: number) => void): MarkCapable {
   return {
     units: 2,
-    async *mark(refs, how) {
+    async *mark(refs, how, atOnce) {
+      marks.atOnce.push(atOnce)
       for (const ref of refs) {
         await marks.during(ref.identity)
         if (marks.trouble) throw marks.trouble

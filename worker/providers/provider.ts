@@ -98,8 +98,9 @@ export interface MarkCapable {
   /**
    * Marks messages and gives each its result: done, also where the message is gone or marked already, or its own error. Throws what stands
    * between us and the mailbox as a whole, MARK_REFUSED among it; messages without a result are to be marked again. Leaving early is fine.
+   * `atOnce`: requests that may be under way, where the caller knows.
    */
-  mark(refs: MessageRef[], how: Mark): AsyncIterable<{ ref: MessageRef; error: ProviderError | null }>
+  mark(refs: MessageRef[], how: Mark, atOnce?: number): AsyncIterable<{ ref: MessageRef; error: ProviderError | null }>
 }
 
 /** What a provider lets one mailbox spend: `units` in any `window` (ms). A fetched message costs `perMessage`. */

@@ -116,7 +116,8 @@ async function markSome(
   const how = markWanted(row)
   if (!marks || !how) return false
   const marked = await budget.spend(
-    (units) => markBatch({ ...deps, marks }, { id: row.id, how }, Math.ceil(units / marks.units)),
+    (units, atOnce) =>
+      markBatch({ ...deps, marks }, { id: row.id, how }, { most: Math.ceil(units / marks.units), atOnce }),
     MARK_BATCH * marks.units,
   )
   // What else is wrong with marking is no trouble of the inbox.
@@ -125,11 +126,13 @@ async function markSome(
 }
 
 type Fetcher = Pick<MailProvider, 'fetchRaw'>
+/** `most`: messages, or units, that may be asked for; `atOnce`: requests that may be under way, where that is limited. */
+type Spender<T> = (most: number, atOnce: number | undefined) => Promise<T>
 
 /** What a job may ask of its mailbox: as much as it likes or, under a quota, what the object grants batch by batch. */
 function budgetOf(deps: FetchDeps, slot: string, provider: MailProvider, takeUnits: () => number) {
   const { quota } = provider
-  if (!quota) return { provider, spend: <T>(work: (most: number) => Promise<T>, wanted = BATCH) => work(wanted) }
+  if (!quota) return { provider, spend: <T>(work: Spender<T>, wanted = BATCH) => work(wanted, undefined) }
   let asked = 0
   let messages: number[] = []
   let atOnce: number | undefined
@@ -145,12 +148,12 @@ function budgetOf(deps: FetchDeps, slot: string, provider: MailProvider, takeUni
   return {
     provider: metered,
     /** Null when nothing may be asked for now. */
-    async spend<T>(work: (most: number) => Promise<T>, wanted = BATCH): Promise<T | null> {
+    async spend<T>(work: Spender<T>, wanted = BATCH): Promise<T | null> {
       const most = await deps.slots.reserveFetch(slot, quota, wanted)
       if (most === 0) return null
       try {
         atOnce = await requestsOf(deps, slot, quota)
-        return await work(most)
+        return await work(most, atOnce)
       } finally {
         // Adapters read ahead, so what was asked for and has not come counts as well, at the latest time it can have been asked for.
         const missing = Array.from({ length: Math.max(0, asked - messages.length) }, () => deps.clock())

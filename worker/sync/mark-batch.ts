@@ -27,13 +27,13 @@ export type MarkDeps = {
 }
 
 /**
- * Claims and marks one batch, `most` mails at most. Null: nothing is due. `failure`: what stood between us and the mailbox, so that no
+ * Claims and marks one batch, `most` mails at most, with `atOnce` requests under way where that is limited. Null: nothing is due. `failure`: what stood between us and the mailbox, so that no
  * further batch is worth a try now. Throws only what D1 throws.
  */
 export async function markBatch(
   deps: MarkDeps,
   inbox: { id: string; how: Mark },
-  most: number,
+  { most, atOnce }: { most: number; atOnce: number | undefined },
 ): Promise<{ failure: Failure | null } | null> {
   const deadline = deps.clock() + BATCH_TIME
   const rows = await claimMarks(deps.db, inbox, deps.clock(), most)
@@ -44,7 +44,7 @@ export async function markBatch(
   let failure: Failure | null = null
   try {
     const refs = rows.map(({ ref }) => ref)
-    for await (const { ref, error } of deps.marks.mark(refs, inbox.how)) {
+    for await (const { ref, error } of deps.marks.mark(refs, inbox.how, atOnce)) {
       const row = waiting.get(ref.identity)
       if (row) settled.push(outcomeOf(deps, row, error))
       if (row && error && row.attempts >= MAX_ATTEMPTS) givenUp = error

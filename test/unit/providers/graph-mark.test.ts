@@ -45,6 +45,21 @@ const thrown = (work: Promise<unknown>): Promise<ProviderError> =>
 const lineOf = ({ method, url, body }: Asked) => `${method} ${url.pathname.replace('/v1.0/', '')}${body && ` ${body}`}`
 const writes = (asked: Asked[]) => asked.filter(({ method }) => method !== 'GET').map(lineOf)
 
+it.each([1, 2])('has %i requests under way at most where that is what its caller may have', async (atOnce) => {
+  let running = 0
+  let most = 0
+  const t = open(async () => {
+    most = Math.max(most, ++running)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    running--
+    return json({ id: 'x', categories: [] })
+  })
+  const refs = Array.from({ length: 7 }, (_, i) => ({ identity: `graph:m${i}` }))
+  let marked = 0
+  for await (const { error } of t.provider.marks?.mark(refs, { action: 'category' }, atOnce) ?? []) if (!error) marked++
+  expect([marked, most]).toEqual([7, atOnce])
+})
+
 describe('the category', () => {
   it('is added to those that are there, and not where it is already, in whatever case', () => {
     expect(withCategory([])).toEqual(['Postroom/Processed'])

@@ -193,13 +193,13 @@ describe('mail that is due to be marked', () => {
 
   it('is reserved and paid for from the quota of its mailbox', async () => {
     const t = await setUp({ due: 20 })
-    t.mailbox.quota = { units: 10_000, window: 600_000, perMessage: 1, jobs: 1 }
+    t.mailbox.quota = { units: 10_000, window: 600_000, perMessage: 1, jobs: 1, atOnce: 4 }
     const log: unknown[] = []
     const grants = [50, 24, 50, 5, 0]
     const slots: FetchDeps['slots'] = {
       acquireFetchSlot: async () => 'slot',
       releaseFetchSlot: async () => ({ wanted: false }),
-      acquireRequests: async (_slot, { most }) => most,
+      acquireRequests: async () => 2,
       reserveFetch: async (_slot, _quota, wanted) => {
         log.push(wanted)
         return grants.shift() ?? 0
@@ -213,6 +213,7 @@ describe('mail that is due to be marked', () => {
       ...[50, { messages: 0, units: 0 }, 24, { messages: 0, units: 6 }, 50, 24],
     ])
     expect(t.marked()).toHaveLength(15)
+    expect(t.marks.atOnce).toEqual([2, 2])
   })
 })
 

@@ -16,15 +16,18 @@ const CATEGORY = 'Postroom/Processed'
 
 /** The marks of a Graph mailbox: two requests for a message at most, those of a few messages at once. */
 export function marksOf(deps: MarkDeps): MarkCapable {
-  return { units: 2, mark: (refs, how) => markEach(deps, refs, how) }
+  return { units: 2, mark: (refs, how, atOnce = deps.limits.parallel) => markEach(deps, refs, { how, atOnce }) }
 }
 
-async function* markEach(deps: MarkDeps, refs: MessageRef[], how: Mark): AsyncGenerator<Result> {
-  const { parallel } = deps.limits
+async function* markEach(
+  deps: MarkDeps,
+  refs: MessageRef[],
+  { how, atOnce }: { how: Mark; atOnce: number },
+): AsyncGenerator<Result> {
   try {
     const markOne = await markerOf(deps.client, how)
-    for (let at = 0; at < refs.length; at += parallel) {
-      const results = await Promise.all(refs.slice(at, at + parallel).map((ref) => resultOf(ref, markOne)))
+    for (let at = 0; at < refs.length; at += atOnce) {
+      const results = await Promise.all(refs.slice(at, at + atOnce).map((ref) => resultOf(ref, markOne)))
       for (const { error } of results) await throwIfWide(deps.client, error)
       yield* results
     }
