@@ -355,7 +355,9 @@ describe('a shared mailbox', () => {
     expect(error.message).toContain('at intervals')
     const report = await mailbox(account, { push: true }).check()
     expect(report.ok).toBe(true)
-    expect(report.steps.find(({ name }) => name === 'Push')).toMatchObject({ status: 'warn' })
+    const step = report.steps.find(({ name }) => name === 'Push')
+    expect(step).toMatchObject({ status: 'warn', detail: expect.stringContaining('at intervals') })
+    expect(step?.hint).toBeUndefined()
   })
 })
 

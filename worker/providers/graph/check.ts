@@ -5,7 +5,7 @@ import { Folder, MessageList, User } from './answers'
 import { basePathOf, type Call, type GraphClient, type GraphMailbox } from './client'
 import { requestIdLike, requestIdOf } from './errors'
 import type { GraphLimits } from './limits'
-import { probeSubscription, type SubscriptionConfig } from './subscription'
+import { probeSubscription, SUBSCRIPTION_DENIED, type SubscriptionConfig } from './subscription'
 import { claimsOf, lackingPermissions, mayWrite, permissionsOf, writePermission } from './token-claims'
 
 export type CheckDeps = { client: GraphClient; clock: Clock; limits: GraphLimits }
@@ -164,8 +164,10 @@ async function lookAtPush(deps: CheckDeps, config: CheckConfig): Promise<Finding
     return { detail: proof === 'given' ? PUSH_GIVEN : PUSH_STANDS }
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error
-    const hint = error.hint ?? 'Postroom asks Microsoft for new mail at intervals instead.'
-    return { status: 'warn', detail: `${error.message}${named(requestIdOf(error))}`, hint }
+    const detail = `${error.message}${named(requestIdOf(error))}`
+    // Its words say already what happens instead.
+    if (error.code === SUBSCRIPTION_DENIED) return { status: 'warn', detail }
+    return { status: 'warn', detail, hint: error.hint ?? 'Postroom asks Microsoft for new mail at intervals instead.' }
   }
 }
 

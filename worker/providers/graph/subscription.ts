@@ -134,7 +134,7 @@ function inWords(error: ProviderError, { mailbox, notificationUrl }: Subscriptio
     error.code === 'graph_forbidden' ||
     error.code === 'graph_consent_missing'
   )
-    return new ProviderError('protocol', 'graph_subscription_denied', DENIED[mailbox.kind], { cause })
+    return new ProviderError('protocol', SUBSCRIPTION_DENIED, DENIED[mailbox.kind], { cause })
   if (error.code === 'graph_conflict') return new ProviderError('protocol', error.code, TAKEN, { cause })
   if (error.code === 'graph_refused' && /validation/i.test(error.message))
     return new ProviderError('protocol', 'graph_url_unreachable', `Microsoft cannot reach ${notificationUrl}.`, {
@@ -144,6 +144,8 @@ function inWords(error: ProviderError, { mailbox, notificationUrl }: Subscriptio
   return error
 }
 
+/** `code` of the error for a mailbox that Graph does not announce. */
+export const SUBSCRIPTION_DENIED = 'graph_subscription_denied'
 const POLLED = 'so Postroom asks for new mail at intervals.'
 const TAKEN = `Microsoft announces new mail of this mailbox to another inbox already, ${POLLED}`
 const DENIED = {
