@@ -46,7 +46,12 @@ export const UNCONFIGURED: InboxState = {
 
 /** A stored state. One that an older version wrote lacks what is new. */
 export function inboxStateOf(stored: Partial<InboxState> | undefined): InboxState {
-  return { ...UNCONFIGURED, ...stored, push: { ...NO_PUSH, ...stored?.push } }
+  return {
+    ...UNCONFIGURED,
+    ...stored,
+    push: { ...NO_PUSH, ...stored?.push },
+    health: { ...HEALTHY, ...stored?.health },
+  }
 }
 
 const DAY = 86_400_000

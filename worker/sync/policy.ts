@@ -26,9 +26,18 @@ export type Failure = {
   retryAfter: number | null
 }
 
-/** Failures in a row. Refused logins are counted apart: a dropped connection between two of them proves nothing. */
-export type Health = { authFailures: number; failures: number; fetchFailures: number; fetchFailure: Failure | null }
-export const HEALTHY: Health = { authFailures: 0, failures: 0, fetchFailures: 0, fetchFailure: null }
+/**
+ * Failures in a row. Refused logins are counted apart: a dropped connection between two of them proves nothing. `throttles`: how many of the
+ * failures were none but the wish to be asked less often.
+ */
+export type Health = {
+  authFailures: number
+  failures: number
+  throttles: number
+  fetchFailures: number
+  fetchFailure: Failure | null
+}
+export const HEALTHY: Health = { authFailures: 0, failures: 0, throttles: 0, fetchFailures: 0, fetchFailure: null }
 
 /** What follows from one check. `status` null leaves the status as it was; `delay` is ms until the next check. */
 export type Verdict = {
@@ -69,7 +78,7 @@ export function afterSuccess(health: Health, delay: number): Verdict {
   // One that asks for patience will be fetched from.
   const deaf = fetchFailures >= FAILURES_BEFORE_ERROR && fetchFailure?.kind !== 'rate_limited' ? fetchFailure : null
   return {
-    health: { ...health, authFailures: 0, failures: 0 },
+    health: { ...health, authFailures: 0, failures: 0, throttles: 0 },
     reached: true,
     rateLimited: false,
     status: deaf ? 'error' : 'connected',
@@ -99,6 +108,7 @@ export function afterFailure(
     ...health,
     authFailures: health.authFailures + (refused ? 1 : 0),
     failures: health.failures + 1,
+    throttles: health.throttles + (rateLimited ? 1 : 0),
   }
   const pause = refused && (endsAtOnce(failure) || next.authFailures >= AUTH_FAILURES_BEFORE_PAUSE)
   const wait = Math.max(interval, backoff(next.failures, interval, MAX_DELAY, random))
@@ -108,7 +118,7 @@ export function afterFailure(
     reached: false,
     rateLimited,
     // A mailbox that is asked too often is a mailbox that answers.
-    status: refused || (!rateLimited && next.failures >= FAILURES_BEFORE_ERROR) ? 'error' : null,
+    status: refused || (!rateLimited && next.failures - next.throttles >= FAILURES_BEFORE_ERROR) ? 'error' : null,
     detail: detailOf(failure, next, { paused: pause, until: now + delay }),
     lastError: failure.message,
     pause,

@@ -99,6 +99,11 @@ describe('a provider that asks us to slow down', () => {
     expect(verdict.detail?.message).toContain(`Google asks us to slow down. Throttled until ${until.slice(11, 16)} UTC`)
   })
 
+  it('has not failed: the first real failure after many of its wishes is one', () => {
+    const throttled = repeat('rate_limited', 7).health
+    expect([1, 2, 3].map((times) => repeat('transient', times, throttled).status)).toEqual([null, null, 'error'])
+  })
+
   it('and names no time is left alone for longer each time', () => {
     const delays = [1, 2, 3, 9].map((times) => repeat('rate_limited', times).delay)
     expect(delays).toEqual([1, 2, 4, 15].map((minutes) => minutes * MINUTE))
