@@ -141,17 +141,18 @@ describe('with a Google that minds its rules', () => {
     })
   })
 
-  it.each(['503', 'html', 'truncated_json', 'cut', 'redirect', '429'])(
-    'a token endpoint in trouble (%s) is not the end',
-    async (kind) => {
-      const t = await setUp()
-      await t.connect()
-      const first = await t.token()
-      await control('fault', { path: '^/token$', kind, times: 1, location: 'http://evil.test/', retryAfter: 2 })
-      await expect(t.token(first)).rejects.toMatchObject({ kind: 'transient' })
-      expect(await t.profile(await t.token(first))).toBe(200)
-    },
-  )
+  const throttled = { kind: 'rate_limited', retryAfter: 2_000 }
+  it.each([
+    ...['html', 'truncated_json', 'cut', 'redirect'].map((kind) => [kind, { kind: 'transient' }] as const),
+    ...['503', '429'].map((kind) => [kind, throttled] as const),
+  ])('a token endpoint in trouble (%s) is not the end', async (kind, trouble) => {
+    const t = await setUp()
+    await t.connect()
+    const first = await t.token()
+    await control('fault', { path: '^/token$', kind, times: 1, location: 'http://evil.test/', retryAfter: 2 })
+    await expect(t.token(first)).rejects.toMatchObject(trouble)
+    expect(await t.profile(await t.token(first))).toBe(200)
+  })
 
   it('letting go revokes the grant, unless another inbox reads the account', async () => {
     const one = await setUp()
