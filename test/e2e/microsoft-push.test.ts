@@ -119,7 +119,8 @@ describe('lost, doubled and reordered notifications', () => {
   })
 
   it('make the inbox poll once a check finds what nobody announced, until the next announcement', async () => {
-    await until('a quiet inbox', async () => Date.now() - Date.parse((await inbox()).delivery.lastPushAt) > 31_000)
+    const sincePush = async () => Date.now() - Date.parse((await inbox()).delivery.lastPushAt)
+    await until('a quiet inbox', async () => (await sincePush()) > 31_000, 60_000)
     await client.api('POST', `/api/inboxes/${inboxId}/sync`)
     await microsoft('notifications', { next: 'drop', count: 1 })
     await deliver('Unannounced')
@@ -128,7 +129,7 @@ describe('lost, doubled and reordered notifications', () => {
     expect(silent.delivery).toMatchObject({ mode: 'poll', problem: expect.stringContaining('without an announcement') })
     await deliver('Announced again')
     await until('push mode', async () => (await inbox()).delivery.mode === 'push')
-  }, 90_000)
+  }, 120_000)
 })
 
 describe('what Graph says of a subscription', () => {
