@@ -39,7 +39,16 @@ beforeEach(({ task, onTestFailed }) => {
   })
 })
 
+/** What is still fading in has no contrast yet. */
+async function settled() {
+  await page.waitForTimeout(100)
+  await page.evaluate(
+    'Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished.catch(() => {})))',
+  )
+}
+
 async function accessibilityProblems(): Promise<string[]> {
+  await settled()
   await page.evaluate(axe.source)
   return (await page.evaluate(
     "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa'] }).then((r) => r.violations.flatMap((v) => v.nodes.map((n) => v.id + ': ' + n.target.join(' '))))",
